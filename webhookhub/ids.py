@@ -77,7 +77,9 @@ def read(kind: str, text: str) -> UUID:
     try:
         return UUID(text.removeprefix(prefix))
     except ValueError:
-        raise BadIdError(f"{text[:80]!r} is not {kind} id; it looks like {prefix}0192f0c1… (32 hexadecimal digits)") from None
+        raise BadIdError(
+            f"{text[:80]!r} is not {kind} id; it looks like {prefix}0192f0c1… (32 hexadecimal digits)"
+        ) from None
 
 
 def array_literal(identifiers: Iterable[UUID]) -> str:

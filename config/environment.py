@@ -1,0 +1,77 @@
+"""What does this deployment want? The only place that reads environment variables, each with its type, default and meaning."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from webhookhub.conf import HubSettings, describe_problems, split_commas
+
+PREFIX = "WEBHOOKHUB_"
+
+
+class Environment(BaseSettings):
+    """The settings of the service around the apps: where its servers are and how it shows itself."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", enable_decoding=False)
+
+    database_url: SecretStr = Field(
+        default=SecretStr("postgres://postgres@127.0.0.1:5432/webhookhub"),
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL 14 or newer, as `postgres://user:password@host:port/name`.",
+    )
+    celery_broker_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        validation_alias="CELERY_BROKER_URL",
+        description="Redis or Valkey (`redis://:password@host:port/number`) or RabbitMQ (`amqp://user:password@host:port/vhost`).",
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Django's secret key: at least 50 random characters, kept from everybody."
+    )
+    base_url: str = Field(default="http://127.0.0.1:8000", description="Where the hub itself is reached, for links.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost", "[::1]"), description="Host names that the web server answers to."
+    )
+    https: bool = Field(
+        default=False, description="The hub is served over HTTPS: secure cookies, HSTS, and a redirect from plain HTTP."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="One JSON object a line, or lines for human eyes."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least level that is written."
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def split_commas(cls, value: Any) -> Any:
+        """The parts of a comma-separated text."""
+        return split_commas(value)
+
+
+class HubEnvironment(HubSettings, BaseSettings):
+    """The hub's own settings, each read from the variable WEBHOOKHUB_ and its name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", enable_decoding=False)
+
+
+def read_environment() -> tuple[Environment, HubSettings]:
+    """Both halves of the configuration. Raises ImproperlyConfigured that names every variable that is wrong."""
+    problems: list[str] = []
+    halves: list[BaseSettings] = []
+    for half in (Environment, HubEnvironment):
+        try:
+            halves.append(half())
+        except ValidationError as error:
+            problems += describe_problems(error)
+    if problems:
+        raise ImproperlyConfigured(
+            "environment variables (WEBHOOKHUB_ and the name in capitals): " + "; ".join(problems)
+        )
+    service, hub = halves
+    assert isinstance(service, Environment)
+    assert isinstance(hub, HubSettings)
+    return service, hub

@@ -1,0 +1,55 @@
+"""How does the hub log? One JSON object a line: the moment, the level, the stage (`deliveries.deliver`), and its numbers."""
+
+from __future__ import annotations
+
+import logging.config
+from typing import Any
+
+import structlog
+
+from config.environment import Environment
+
+
+def logging_settings(environment: Environment) -> dict[str, Any]:
+    """The settings for Python's logging; every logger of the process writes through them."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        # What the apps pass as `extra=` become fields of their own; structlog escapes control characters, so that no
+        # value from outside can forge a line.
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if environment.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=40)
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": environment.log_level},
+        "loggers": {
+            # Celery writes a line for each task at INFO; the stages write their own, with what was done.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "django.server": {"handlers": [], "propagate": True},
+        },
+    }
+
+
+def configure_logging(settings: dict[str, Any]) -> None:
+    """Django's hook: puts the settings in force."""
+    logging.config.dictConfig(settings)

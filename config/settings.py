@@ -1,0 +1,126 @@
+"""Which parts make up the hub, and how are they set? Django's and Celery's settings, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dj_database_url
+
+from config.environment import read_environment
+from config.logging import logging_settings
+from webhookhub import doorbell
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT, WEBHOOKHUB = read_environment()
+
+# ------------------------------------------------------------------------------------------------ Django
+SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value() or "insecure-key-for-commands-that-sign-nothing"
+DEBUG = False
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = [ENVIRONMENT.base_url]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "webhookhub",
+    "subscriptions",
+    "deliveries",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {
+    "default": dj_database_url.parse(
+        ENVIRONMENT.database_url.get_secret_value(), conn_max_age=300, conn_health_checks=True
+    )
+}
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Served from the packages themselves, so that no collectstatic stands between a checkout and its first page.
+WHITENOISE_USE_FINDERS = True
+LOGGING = logging_settings(ENVIRONMENT)
+LOGGING_CONFIG = "config.logging.configure_logging"
+
+# ------------------------------------------------------------------------------------------------ HTTPS
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
+SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.https
+# Health checks come over plain HTTP, from inside.
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz/?$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# ------------------------------------------------------------------------------------------------ Celery
+CELERY_BROKER_URL = ENVIRONMENT.celery_broker_url.get_secret_value()
+CELERY_TASK_QUEUES = doorbell.queues(CELERY_BROKER_URL)
+CELERY_TASK_DEFAULT_QUEUE = doorbell.MAINTENANCE
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = TIME_ZONE
+# A message is acknowledged when its batch is done; what a killed worker had is found by its lease, not by the broker.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+# A batch goes on when the broker is lost: it needs only PostgreSQL, and ending it would cost an attempt each.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+# Batches are short: a few in hand keep the processes busy while the broker is asked for more.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+# A fuse: retries that wait in a worker's memory are due within a minute and come in groups.
+CELERY_WORKER_ETA_TASK_LIMIT = 1000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_POOL_LIMIT = 10
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 5
+CELERY_BROKER_TRANSPORT_OPTIONS = doorbell.transport_options(CELERY_BROKER_URL)
+# One more try finds out that a pooled connection had died; whoever records an event does not wait for longer.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# A tick that a busy worker could not run in time is dropped, the next one does its work.
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "deliveries.sweep",
+        "schedule": WEBHOOKHUB.sweep_seconds,
+        "options": {"queue": doorbell.MAINTENANCE, "expires": WEBHOOKHUB.sweep_seconds},
+    },
+    "maintain partitions": {
+        "task": "deliveries.maintain_partitions",
+        "schedule": 3600.0,
+        "options": {"queue": doorbell.MAINTENANCE, "expires": 3600.0},
+    },
+}

@@ -1,0 +1,41 @@
+"""What does an administrator see of deliveries, and how are they stopped?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from deliveries.cancel import cancel
+from deliveries.models import Delivery, DeliveryAttempt, Status
+from webhookhub.admin import ReadOnlyAdmin
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Outstanding webhooks, and those that are done (000_367773aad2115c27.txt: seen and cancelled by an administrator)."""
+
+    list_display = ("shown_id", "event", "subscription", "status", "attempt_count", "last_outcome", "due_at")
+    list_filter = ("status", "last_outcome")
+    list_select_related = ("event", "subscription")
+    ordering: ClassVar = ["-id"]
+    actions = ("cancel_selected",)
+
+    @admin.action(description="Cancel: send nothing more", permissions=["cancel"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """Cancel those that are still outstanding."""
+        outstanding = queryset.filter(status__in=(Status.PENDING, Status.HELD))
+        cancelled = cancel(outstanding.values_list("id", flat=True), reason="cancelled in the admin")
+        messages.success(request, f"{len(cancelled)} deliveries were cancelled.")
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change deliveries may stop them."""
+        return request.user.has_perm("deliveries.change_delivery")
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(ReadOnlyAdmin):
+    list_display = ("number", "delivery_id", "started_at", "outcome", "status_code", "total_ms")
+    ordering: ClassVar = ["-id"]

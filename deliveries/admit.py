@@ -1,0 +1,84 @@
+"""Which of the claimed deliveries may go out? The rest are given back, and no attempt is spent on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from deliveries.claim import Claim
+from subscriptions.endpoints import Endpoint
+from webhookhub.ids import array_literal
+
+# How long a delivery stays away that found its endpoint's share of this worker taken: a crowd that does not move costs a
+# claim and this update per delivery and pause.
+CROWDED_PAUSE = timedelta(seconds=10)
+# Shown as the last outcome of such a delivery, and read by the sweep, which rings for it on the slow queue.
+CROWDED = "crowded"
+
+
+class Refusal(Enum):
+    """Why a claimed delivery does not go out, and what becomes of it."""
+
+    DISABLED = "subscription disabled"  # held until it is enabled, or expires
+    DELETED = "subscription deleted"  # cancelled: there is nobody left to tell
+    CROWDED = "endpoint crowded"  # pending again: its endpoint has all of its share on the wire
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """A batch of claims, sorted."""
+
+    admitted: list[tuple[Claim, Endpoint]]
+    refused: dict[Refusal, list[Claim]]
+
+
+def admit(claims: Sequence[Claim], endpoints: Mapping[UUID, Endpoint]) -> Admission:
+    """Sort the claims into those that may be sent and those that may not. Pure."""
+    admission = Admission(admitted=[], refused={})
+    for claim in claims:
+        endpoint = endpoints.get(claim.subscription_id)
+        if claim.subscription_version is None or endpoint is None:
+            admission.refused.setdefault(Refusal.DELETED, []).append(claim)
+        elif not endpoint.enabled or not endpoint.live_secrets(claim.claimed_at):
+            admission.refused.setdefault(Refusal.DISABLED, []).append(claim)
+        else:
+            admission.admitted.append((claim, endpoint))
+    return admission
+
+
+def give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
+    """Undo the claims: the attempt is not counted. One that was cancelled meanwhile stays cancelled."""
+    by_moment: dict[datetime, list[UUID]] = {}
+    for claim in claims:
+        by_moment.setdefault(claim.claimed_at, []).append(claim.delivery_id)
+    with connection.cursor() as cursor:
+        for claimed_at, identifiers in by_moment.items():
+            parameters: dict[str, Any] = {
+                "ids": array_literal(identifiers),
+                "claimed_at": claimed_at,
+                "crowded": CROWDED,
+            }
+            cursor.execute(_GIVE_BACK.format(changes=_CHANGES[refusal]), parameters)
+
+
+_GIVE_BACK = """
+    UPDATE webhookhub_delivery
+       SET attempt_count = attempt_count - 1, claimed_at = NULL, {changes}
+     WHERE id = ANY(%(ids)s::uuid[]) AND status = 'pending' AND claimed_at = %(claimed_at)s
+"""
+_CHANGES = {
+    Refusal.DISABLED: "status = 'held', due_at = now(), wake_at = expires_at",
+    Refusal.DELETED: (
+        "status = 'cancelled', failure_reason = 'subscription deleted', finished_at = now(), wake_at = NULL"
+    ),
+    Refusal.CROWDED: (
+        f"due_at = now() + interval '{CROWDED_PAUSE.seconds} seconds', last_outcome = %(crowded)s, "
+        f"wake_at = least(now() + interval '{CROWDED_PAUSE.seconds} seconds', expires_at)"
+    ),
+}

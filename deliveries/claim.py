@@ -1,0 +1,118 @@
+"""Which deliveries are ours to attempt now? One conditional UPDATE: what it returns is ours until the lease ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from webhookhub.conf import hub_settings
+from webhookhub.ids import array_literal, sibling_bounds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """The event behind a delivery."""
+
+    id: UUID
+    account_id: UUID
+    type: str
+    entity_type: str
+    action: str
+    subject: str
+    correlation_id: str
+    data: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """One delivery in our hands: an attempt that has been counted, and must be recorded or given back."""
+
+    delivery_id: UUID
+    subscription_id: UUID
+    attempt_number: int
+    claimed_at: datetime
+    """The database's moment of the claim, and the token without which no result is taken."""
+    claimed_monotonic: float
+    """This process's moment of the claim: later moments are told on the database's clock, whatever ours says."""
+    expires_at: datetime
+    subscription_version: int | None
+    """None where the subscription was deleted."""
+    fact: Fact
+
+    def moment(self, monotonic: float) -> datetime:
+        """The database's time at this moment of our monotonic clock."""
+        return self.claimed_at + timedelta(seconds=monotonic - self.claimed_monotonic)
+
+
+def claim(delivery_ids: Sequence[UUID]) -> list[Claim]:
+    """Claim those of the deliveries that are pending and due, in one statement, and read what their requests need.
+
+    One that is not returned is done, cancelled, not due, expired, or in other hands: whoever updated the row first has it.
+    """
+    if not delivery_ids:
+        return []
+    # The ids of a delivery and its event share their moment: the bounds let the planner leave out other partitions.
+    low, high = sibling_bounds(min(delivery_ids))[0], sibling_bounds(max(delivery_ids))[1]
+    parameters: dict[str, Any] = {
+        "ids": array_literal(delivery_ids),
+        "low": low,
+        "high": high,
+        "lease_seconds": hub_settings().lease_seconds,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        claimed_monotonic = time.monotonic()
+        return [_claim(row, claimed_monotonic) for row in cursor.fetchall()]
+
+
+# `wake_at` stays as it is, so that no index changes: when it comes before the lease has ended, the sweep moves it there.
+_CLAIM = """
+    WITH claimed AS (
+        UPDATE webhookhub_delivery
+           SET attempt_count = attempt_count + 1,
+               claimed_at = now(),
+               due_at = now() + %(lease_seconds)s * interval '1 second'
+         WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(low)s AND %(high)s
+           AND status = 'pending' AND due_at <= now() AND now() < expires_at
+     RETURNING id, subscription_id, event_id, attempt_count, claimed_at, expires_at
+    )
+    SELECT claimed.id, claimed.subscription_id, claimed.attempt_count, claimed.claimed_at, claimed.expires_at,
+           subscription.version,
+           event.id, event.account_id, event.type, event.entity_type, event.action, event.subject, event.correlation_id,
+           event.data, event.created_at
+      FROM claimed
+      JOIN webhookhub_event AS event ON event.id = claimed.event_id AND event.id BETWEEN %(low)s AND %(high)s
+      LEFT JOIN webhookhub_subscription AS subscription ON subscription.id = claimed.subscription_id
+"""
+
+
+def _claim(row: tuple[Any, ...], claimed_monotonic: float) -> Claim:
+    (delivery_id, subscription_id, attempt_number, claimed_at, expires_at, subscription_version, *event) = row
+    identifier, account_id, event_type, entity_type, action, subject, correlation_id, data, created_at = event
+    return Claim(
+        delivery_id=delivery_id,
+        subscription_id=subscription_id,
+        attempt_number=attempt_number,
+        claimed_at=claimed_at,
+        claimed_monotonic=claimed_monotonic,
+        expires_at=expires_at,
+        subscription_version=subscription_version,
+        fact=Fact(
+            id=identifier,
+            account_id=account_id,
+            type=event_type,
+            entity_type=entity_type,
+            action=action,
+            subject=subject,
+            correlation_id=correlation_id,
+            data=data,
+            created_at=created_at,
+        ),
+    )

@@ -1,0 +1,124 @@
+"""Who is on the wire? One engine per worker process owns every connection, and keeps each endpoint to its share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+from deliveries.claim import Claim
+from deliveries.transport import Request, Result, Transport
+from subscriptions.endpoints import Endpoint
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flight:
+    """One claimed delivery with its request."""
+
+    claim: Claim
+    endpoint: Endpoint
+    request: Request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landing:
+    """What came of a flight."""
+
+    flight: Flight
+    started_monotonic: float
+    result: Result
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One endpoint's share of the engine."""
+
+    on_wire: int = 0
+    waiting: deque[tuple[Flight, Callable[[Landing], None]]] = field(default_factory=deque)
+
+
+class Engine:
+    """Sends flights through a transport: so many at once to one endpoint, so many waiting, no more."""
+
+    def __init__(self, transport: Transport, *, endpoint_concurrency: int, endpoint_waiting: int) -> None:
+        self._transport = transport
+        self._endpoint_concurrency = endpoint_concurrency
+        self._endpoint_waiting = endpoint_waiting
+        self._lock = threading.Lock()
+        self._lanes: dict[UUID, _Lane] = {}
+        self._on_wire = 0
+
+    def send(self, flight: Flight, landed: Callable[[Landing], None]) -> bool:
+        """Start the flight, or let it wait its turn; `landed` is called once, from the engine's thread.
+
+        False where the endpoint's share is taken: then nothing happens, and `landed` is never called.
+        """
+        with self._lock:
+            lane = self._lanes.setdefault(flight.claim.subscription_id, _Lane())
+            if lane.on_wire >= self._endpoint_concurrency:
+                if len(lane.waiting) >= self._endpoint_waiting:
+                    return False
+                lane.waiting.append((flight, landed))
+                return True
+            lane.on_wire += 1
+            self._on_wire += 1
+        self._start(flight, landed)
+        return True
+
+    def waiting(self, delivery_ids: Set[UUID]) -> set[UUID]:
+        """Those of the deliveries that wait for their turn."""
+        with self._lock:
+            waiting = {flight.claim.delivery_id for lane in self._lanes.values() for flight, _ in lane.waiting}
+        return waiting & delivery_ids
+
+    def withdraw(self, delivery_ids: Set[UUID]) -> list[Flight]:
+        """Take back those of the deliveries that still wait for their turn; they will not be sent."""
+        withdrawn: list[Flight] = []
+        with self._lock:
+            for lane in self._lanes.values():
+                if lane.waiting:
+                    withdrawn += [flight for flight, _ in lane.waiting if flight.claim.delivery_id in delivery_ids]
+                    staying = (entry for entry in lane.waiting if entry[0].claim.delivery_id not in delivery_ids)
+                    lane.waiting = deque(staying)
+        return withdrawn
+
+    @property
+    def on_wire(self) -> int:
+        """Requests on the wire now."""
+        return self._on_wire
+
+    def close(self, timeout_seconds: float) -> list[Flight]:
+        """Send nothing more, and wait that long for what is on the wire. Returns the flights that never started."""
+        with self._lock:
+            unsent = [flight for lane in self._lanes.values() for flight, _ in lane.waiting]
+            for lane in self._lanes.values():
+                lane.waiting.clear()
+        self._transport.close(timeout_seconds)
+        return unsent
+
+    def _start(self, flight: Flight, landed: Callable[[Landing], None]) -> None:
+        self._transport.start(flight.request, partial(self._land, flight, landed, time.monotonic()))
+
+    def _land(
+        self, flight: Flight, landed: Callable[[Landing], None], started_monotonic: float, result: Result
+    ) -> None:
+        following = self._next_in_lane(flight.claim.subscription_id)
+        if following is not None:
+            self._start(*following)
+        landed(Landing(flight=flight, started_monotonic=started_monotonic, result=result))
+
+    def _next_in_lane(self, subscription_id: UUID) -> tuple[Flight, Callable[[Landing], None]] | None:
+        """Free a place on the endpoint's lane, or hand it to the next that waits."""
+        with self._lock:
+            lane = self._lanes[subscription_id]
+            if lane.waiting:
+                return lane.waiting.popleft()
+            lane.on_wire -= 1
+            self._on_wire -= 1
+            if lane.on_wire == 0:
+                del self._lanes[subscription_id]
+            return None

@@ -1,0 +1,121 @@
+"""Who hears of an event? Events in, one delivery for each subscription that matches out, in bulk; run twice, it adds nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from subscriptions.matching import Subscriber, load_indexes
+from webhookhub import doorbell
+from webhookhub.conf import hub_settings
+from webhookhub.ids import array_literal, delivery_id
+
+logger = logging.getLogger("webhookhub.fan_out")
+
+DELIVER_TASK = "deliveries.deliver"
+TRIGGER = "event"
+ROWS_A_STATEMENT = 1000
+
+
+class FannedOut(NamedTuple):
+    """What one fan-out did."""
+
+    events: int
+    deliveries: int
+
+
+class _Event(NamedTuple):
+    id: UUID
+    account_id: UUID
+    type: str
+    entity_type: str
+    action: str
+    now: datetime
+
+
+class _NewDelivery(NamedTuple):
+    id: UUID
+    event_id: UUID
+    subscription_id: UUID
+    account_id: UUID
+    expires_at: datetime
+
+
+def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
+    """Insert the deliveries of these events and ring for them. Events that are done, or in other hands, are passed over."""
+    with transaction.atomic():
+        events = _take(event_ids)
+        indexes = load_indexes({event.account_id for event in events})
+        deliveries = [
+            _delivery(event, subscriber)
+            for event in events
+            for subscriber in indexes[event.account_id].match(
+                event_type=event.type, entity_type=event.entity_type, action=event.action
+            )
+        ]
+        for start in range(0, len(deliveries), ROWS_A_STATEMENT):
+            _insert(deliveries[start : start + ROWS_A_STATEMENT])
+        _finish([event.id for event in events])
+    if deliveries:
+        doorbell.ring(DELIVER_TASK, [delivery.id for delivery in deliveries], queue=doorbell.DELIVERIES)
+    logger.info("fanned out", extra={"events": len(events), "deliveries": len(deliveries)})
+    return FannedOut(events=len(events), deliveries=len(deliveries))
+
+
+def _take(event_ids: Sequence[UUID]) -> list[_Event]:
+    """Lock the events that still wait. Whoever finds one locked leaves it to the other, who got there first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id, account_id, type, entity_type, action, now()
+                 FROM webhookhub_event
+                WHERE id = ANY(%s::uuid[]) AND wake_at IS NOT NULL
+                ORDER BY id
+                  FOR UPDATE SKIP LOCKED""",
+            [array_literal(event_ids)],
+        )
+        return [_Event(*row) for row in cursor.fetchall()]
+
+
+def _delivery(event: _Event, subscriber: Subscriber) -> _NewDelivery:
+    return _NewDelivery(
+        id=delivery_id(event.id, subscriber.id, TRIGGER),
+        event_id=event.id,
+        subscription_id=subscriber.id,
+        account_id=event.account_id,
+        expires_at=event.now + subscriber.expires_after,
+    )
+
+
+def _insert(deliveries: Sequence[_NewDelivery]) -> None:
+    identifiers, event_ids, subscription_ids, account_ids, expiries = zip(*deliveries, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO webhookhub_delivery
+                      (id, event_id, subscription_id, account_id, expires_at, trigger, status, attempt_count,
+                       due_at, wake_at, failure_reason, last_outcome)
+               SELECT new.*, %s, 'pending', 0, now(), least(now() + %s * interval '1 second', new.expires_at), '', ''
+                 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::timestamptz[])
+                      AS new (id, event_id, subscription_id, account_id, expires_at)
+                   ON CONFLICT (id) DO NOTHING""",
+            [
+                TRIGGER,
+                hub_settings().look_again_seconds,
+                array_literal(identifiers),
+                array_literal(event_ids),
+                array_literal(subscription_ids),
+                array_literal(account_ids),
+                list(expiries),
+            ],
+        )
+
+
+def _finish(event_ids: Sequence[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE webhookhub_event SET wake_at = NULL WHERE id = ANY(%s::uuid[])", [array_literal(event_ids)]
+        )

@@ -1,0 +1,109 @@
+"""What has to reach whom, and what became of every try? Deliveries and their attempts, both partitioned on their id."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from subscriptions.models import Subscription
+from webhookhub import ids
+from webhookhub.models import Account, Event
+
+
+class Status(models.TextChoices):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    HELD = "held"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+# Every move a delivery may make; the three final ones are never left.
+ALLOWED_MOVES: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.PENDING, Status.HELD, Status.DELIVERED, Status.FAILED, Status.CANCELLED}),
+    Status.HELD: frozenset({Status.PENDING, Status.FAILED, Status.CANCELLED}),
+    Status.DELIVERED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+class Delivery(models.Model):
+    """One event on its way to one subscription.
+
+    `due_at`: no attempt before this; a claim pushes it to the end of the lease. `wake_at`: when the sweep must look at the
+    row if nothing else has happened; empty once nothing more can happen. `claimed_at`: set while a worker owns the row, and
+    the token that its results must carry.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    trigger = models.CharField(
+        max_length=64, default="event", help_text="What asked for it: the event itself, or a replay."
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    attempt_count = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField()
+    wake_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    failure_reason = models.CharField(max_length=32, blank=True)
+    last_outcome = models.CharField(max_length=32, blank=True)
+    last_status_code = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        db_table = "webhookhub_delivery"
+        verbose_name_plural = "deliveries"
+        indexes: ClassVar = [
+            # Read by the sweep: lost doorbells, lost workers, due retries and expiries, all in one.
+            models.Index(fields=["wake_at"], name="delivery_wake_at", condition=models.Q(wake_at__isnull=False)),
+            # Read by the release of a subscription that was enabled again.
+            models.Index(fields=["subscription"], name="delivery_held", condition=models.Q(status="held")),
+        ]
+
+    def __str__(self) -> str:
+        return self.shown_id
+
+    @property
+    def shown_id(self) -> str:
+        """The id as it appears to people: `dlv_…`."""
+        return ids.show("delivery", self.id)
+
+
+class DeliveryAttempt(models.Model):
+    """One HTTP request and what came of it. Append-only; its id is computed from the delivery's and the number."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    delivery_id = models.UUIDField()
+    number = models.PositiveIntegerField(help_text="1 for the first attempt of a delivery.")
+    started_at = models.DateTimeField()
+    outcome = models.CharField(max_length=32)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    dns_ms = models.FloatField(null=True)
+    connect_ms = models.FloatField(null=True)
+    tls_ms = models.FloatField(null=True)
+    first_byte_ms = models.FloatField(null=True)
+    total_ms = models.FloatField(null=True)
+    peer_address = models.CharField(max_length=64, blank=True)
+    connection_reused = models.BooleanField(default=False)
+    response_headers = models.TextField(blank=True, help_text="One `name: value` a line.")
+    response_body = models.TextField(blank=True)
+    response_truncated = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "webhookhub_delivery_attempt"
+        verbose_name = "attempt"
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {ids.show('delivery', self.delivery_id)}"

@@ -1,0 +1,26 @@
+"""Which tables are cut by time, and how long are they kept?"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from webhookhub.conf import hub_settings
+from webhookhub.partitions import create_partitions, default_is_empty, drop_partitions
+
+logger = logging.getLogger("webhookhub.partitions")
+
+TABLES = ("webhookhub_event", "webhookhub_delivery", "webhookhub_delivery_attempt")
+
+
+def maintain(now: datetime | None = None) -> None:
+    """Make the partitions that are needed next, drop those past retention, and warn of rows that found none."""
+    moment = now or datetime.now(UTC)
+    oldest = moment - timedelta(days=hub_settings().retention_days)
+    for table in TABLES:
+        made = create_partitions(table, now=moment)
+        dropped = drop_partitions(table, before=oldest)
+        if made or dropped:
+            logger.info("partitions", extra={"table": table, "made": made, "dropped": dropped})
+        if not default_is_empty(table):
+            logger.warning("rows without a partition of their time", extra={"table": f"{table}_default"})

@@ -1,0 +1,88 @@
+"""Who records what lands after its task has gone on? A thread of the worker process, with a database connection of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Iterable
+
+from django.db import connection
+
+from deliveries.engine import Landing
+from deliveries.fan_out import DELIVER_TASK
+from deliveries.record import NearRetry, record_landings
+from webhookhub import doorbell
+
+logger = logging.getLogger("webhookhub.recorder")
+
+FLUSH_SIZE = 100
+# Stragglers are slow already: a moment more lets their neighbours share a statement.
+FLUSH_SECONDS = 0.1
+# Retries due within the same quarter of a second share one message.
+COUNTDOWN_STEP_SECONDS = 0.25
+
+
+class Recorder:
+    """Takes landings from any thread and records them in groups."""
+
+    def __init__(self) -> None:
+        self._landings: queue.SimpleQueue[Landing | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._rng = random.Random()
+
+    def put(self, landing: Landing) -> None:
+        """Record this soon."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+            self._thread.start()
+        self._landings.put(landing)
+
+    def close(self, timeout_seconds: float) -> None:
+        """Record what was put before, for so long at most; the leases cover the rest."""
+        if self._thread is not None:
+            self._landings.put(None)
+            self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        try:
+            while group := self._next_group():
+                ring_for(record_landings(group, rng=self._rng))
+        finally:
+            connection.close()
+
+    def _next_group(self) -> list[Landing]:
+        """The next landing and those that come soon after it; empty at the end."""
+        first = self._landings.get()
+        if first is None:
+            return []
+        group = [first]
+        flush_at = time.monotonic() + FLUSH_SECONDS
+        while len(group) < FLUSH_SIZE and (rest_seconds := flush_at - time.monotonic()) > 0:
+            try:
+                landing = self._landings.get(timeout=rest_seconds)
+            except queue.Empty:
+                break
+            if landing is None:
+                self._landings.put(None)
+                break
+            group.append(landing)
+        return group
+
+
+def group_retries(retries: Iterable[NearRetry]) -> dict[float, list[NearRetry]]:
+    """The retries by countdown, in steps that are never too early."""
+    groups: dict[float, list[NearRetry]] = {}
+    for retry in retries:
+        steps = -(-retry.countdown_seconds // COUNTDOWN_STEP_SECONDS)
+        groups.setdefault(steps * COUNTDOWN_STEP_SECONDS, []).append(retry)
+    return groups
+
+
+def ring_for(retries: Iterable[NearRetry]) -> None:
+    """Ring for retries whose task is gone."""
+    for countdown_seconds, group in group_retries(retries).items():
+        identifiers = [retry.delivery_id for retry in group]
+        doorbell.ring(DELIVER_TASK, identifiers, queue=doorbell.DELIVERIES, countdown_seconds=countdown_seconds)

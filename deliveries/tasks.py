@@ -1,0 +1,86 @@
+"""Where does Celery come in? Each task parses ids, calls one function, and returns nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from celery import Task, shared_task
+from celery.signals import task_postrun, task_prerun, worker_process_shutdown, worker_shutdown
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from deliveries import partitions
+from deliveries.deliver import deliver
+from deliveries.fan_out import DELIVER_TASK, fan_out
+from deliveries.hold import release
+from deliveries.recorder import group_retries
+from deliveries.sweep import sweep
+from deliveries.wire import close_wire
+from webhookhub import doorbell
+from webhookhub.events import FAN_OUT_TASK
+
+logger = logging.getLogger("webhookhub.tasks")
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+# A database that restarts is back within seconds; what is not tried again is found by the sweep.
+DATABASE_AWAY_COUNTDOWN_SECONDS = 2
+# Longest deadline of a request (a profile's timeout is at most 60 s) before what is on the wire is given up at shutdown.
+SHUTDOWN_SECONDS = 60.0
+
+
+@shared_task(bind=True, name=FAN_OUT_TASK, max_retries=None)
+def fan_out_task(self: Task[Any, None], event_ids: Sequence[str]) -> None:
+    try:
+        fan_out([UUID(identifier) for identifier in event_ids])
+    except DATABASE_AWAY:
+        ring_again(self, event_ids)
+
+
+@shared_task(bind=True, name=DELIVER_TASK, max_retries=None)
+def deliver_task(self: Task[Any, None], delivery_ids: Sequence[str]) -> None:
+    try:
+        retries = deliver([UUID(identifier) for identifier in delivery_ids])
+    except DATABASE_AWAY:
+        ring_again(self, delivery_ids)
+        return
+    for countdown_seconds, group in group_retries(retries).items():
+        self.retry(args=([retry.delivery_id.hex for retry in group],), countdown=countdown_seconds, throw=False)
+
+
+@shared_task(name="deliveries.sweep")
+def sweep_task() -> None:
+    sweep()
+
+
+@shared_task(name="deliveries.release")
+def release_task(subscription_ids: Sequence[str]) -> None:
+    for identifier in subscription_ids:
+        release(UUID(identifier))
+
+
+@shared_task(name="deliveries.maintain_partitions")
+def maintain_partitions_task() -> None:
+    partitions.maintain()
+
+
+def ring_again(task: Task[Any, None], identifiers: Sequence[str]) -> None:
+    """The database is away: look at these again when it may be back. Where a countdown is not safe, the sweep does."""
+    logger.warning("database away", extra={"task": task.name, "count": len(identifiers)})
+    if doorbell.countdown_is_safe():
+        task.retry(args=(list(identifiers),), countdown=DATABASE_AWAY_COUNTDOWN_SECONDS, throw=False)
+
+
+@task_prerun.connect
+@task_postrun.connect
+def drop_dead_connections(**_: object) -> None:
+    """Connections outlive a task (see `config.celery`); Django's own rules say when one is too old or broken."""
+    close_old_connections()
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def finish_wire(**_: object) -> None:
+    """A worker that is told to end takes nothing new, and records what it has on the wire."""
+    close_wire(SHUTDOWN_SECONDS)

@@ -1,0 +1,79 @@
+"""What does an administrator see and change of subscriptions and delivery profiles?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from subscriptions.models import Profile, Subscription
+from subscriptions.profiles import InvalidProfileError
+from subscriptions.statuses import StatusTextError
+from subscriptions.subscribe import set_enabled
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """A profile, checked by the rules that deliveries follow."""
+
+    class Meta:
+        model = Profile
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        """Raises ValidationError that names the fields and what would be right."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            try:
+                Profile(**cleaned).to_value()
+            except InvalidProfileError as error:
+                raise ValidationError({problem.field: problem.message for problem in error.problems}) from error
+            except StatusTextError as error:
+                raise ValidationError(str(error)) from error
+        return cleaned
+
+
+@admin.register(Profile)
+class ProfileAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    """Copy a profile with "Save as new" under another name."""
+
+    form = ProfileForm
+    list_display = ("name", "description", "timeout_seconds", "success_statuses", "max_attempts")
+    save_as = True
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    list_display = ("url", "shown_id", "account", "enabled", "profile")
+    list_filter = ("enabled", "profile")
+    list_select_related = ("account", "profile")
+    search_fields = ("url",)
+    readonly_fields = ("created_at", "updated_at")
+    actions = ("enable", "disable")
+
+    @admin.action(description="Enable, and release what was held", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        """Start telling them again."""
+        for subscription in queryset:
+            set_enabled(subscription, True)
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        """Stop telling them; what is on its way is held."""
+        for subscription in queryset:
+            set_enabled(subscription, False)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A subscription needs a signing secret: `subscriptions.subscribe` makes both."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: ModelForm[Subscription], change: bool) -> None:
+        """Save, and release what was held if it takes deliveries again."""
+        super().save_model(request, obj, form, change)
+        if "enabled" in form.changed_data:
+            set_enabled(obj, obj.enabled)

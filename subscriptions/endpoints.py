@@ -1,0 +1,76 @@
+"""Where does a subscription's event go, and under which rules? Everything an attempt needs, kept until the row's version moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from subscriptions.models import Subscription
+from subscriptions.profiles import DeliveryProfile
+from subscriptions.signing_secrets import SigningSecret, parse_secret
+from webhookhub.encryption import decrypt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatedSecret:
+    """A signing secret and the moment from which it no longer signs (None: never)."""
+
+    secret: SigningSecret
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """One subscription as the delivery stages see it."""
+
+    subscription_id: UUID
+    version: int
+    url: str
+    enabled: bool
+    authorization: str
+    """The Authorization header, or nothing."""
+    profile: DeliveryProfile
+    secrets: tuple[DatedSecret, ...]
+    """Newest first."""
+
+    def live_secrets(self, now: datetime) -> tuple[SigningSecret, ...]:
+        """The secrets that sign at `now`, newest first."""
+        return tuple(dated.secret for dated in self.secrets if dated.expires_at is None or now < dated.expires_at)
+
+
+_endpoints: dict[UUID, Endpoint] = {}
+
+
+def load_endpoints(versions: Mapping[UUID, int]) -> dict[UUID, Endpoint]:
+    """The endpoints of these subscriptions at these versions or newer ones; deleted subscriptions are left out.
+
+    A version that did not move costs nothing. One that did is read with its profile and secrets in two statements for all.
+    """
+    moved = [identifier for identifier, version in versions.items() if not _is_known(identifier, version)]
+    if moved:
+        for row in Subscription.objects.filter(id__in=moved).select_related("profile").prefetch_related("secrets"):
+            _endpoints[row.id] = _endpoint(row)
+    return {identifier: _endpoints[identifier] for identifier in versions if identifier in _endpoints}
+
+
+def _is_known(identifier: UUID, version: int) -> bool:
+    known = _endpoints.get(identifier)
+    return known is not None and known.version == version
+
+
+def _endpoint(row: Subscription) -> Endpoint:
+    newest_first = sorted(row.secrets.all(), key=lambda secret: secret.created_at, reverse=True)
+    return Endpoint(
+        subscription_id=row.id,
+        version=row.version,
+        url=row.url,
+        enabled=row.enabled,
+        authorization=decrypt(row.encrypted_authorization) if row.encrypted_authorization else "",
+        profile=row.profile.to_value(),
+        secrets=tuple(
+            DatedSecret(secret=parse_secret(decrypt(secret.encrypted_text)), expires_at=secret.expires_at)
+            for secret in newest_first
+        ),
+    )

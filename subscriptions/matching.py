@@ -1,0 +1,82 @@
+"""Which subscriptions want an event? An index of one account's subscriptions, kept in the process and replaced when it moved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from subscriptions.models import Subscription
+from webhookhub.models import Account
+
+ALL_TYPES = "*"
+_SUFFIX = ".*"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscriber:
+    """What fan-out needs to know of a subscription."""
+
+    id: UUID
+    expires_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionIndex:
+    """The enabled subscriptions of one account, by what they want. A look-up costs a few dictionary reads, whatever their number."""
+
+    version: int
+    by_type: dict[str, list[Subscriber]] = field(default_factory=lambda: defaultdict(list))
+    """Keys are types in full, `*`, and `order.*` under `order.`."""
+    by_entity: dict[tuple[str, str], list[Subscriber]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, subscriber: Subscriber, *, patterns: Iterable[str], entity: tuple[str, str]) -> None:
+        """Enter a subscriber under each of its patterns and, unless it is empty, its (entity type, action)."""
+        for pattern in patterns:
+            self.by_type[pattern.removesuffix("*") if pattern.endswith(_SUFFIX) else pattern].append(subscriber)
+        if entity != ("", ""):
+            self.by_entity[entity].append(subscriber)
+
+    def match(self, *, event_type: str, entity_type: str, action: str) -> list[Subscriber]:
+        """Everybody who wants such an event, each once, in the order of their ids."""
+        found: dict[UUID, Subscriber] = {}
+        for key in (ALL_TYPES, event_type, *_prefixes(event_type)):
+            for subscriber in self.by_type.get(key, ()):
+                found[subscriber.id] = subscriber
+        if entity_type:
+            for subscriber in self.by_entity.get((entity_type, action), ()):
+                found[subscriber.id] = subscriber
+        return [found[identifier] for identifier in sorted(found)]
+
+
+_indexes: dict[UUID, SubscriptionIndex] = {}
+
+
+def load_indexes(account_ids: Iterable[UUID]) -> dict[UUID, SubscriptionIndex]:
+    """The index of each account, up to date with what is committed. An account that is gone has an empty one."""
+    versions = dict(Account.objects.filter(id__in=set(account_ids)).values_list("id", "subscriptions_version"))
+    for account_id, version in versions.items():
+        if (known := _indexes.get(account_id)) is None or known.version != version:
+            # The version was read first: a change in between makes the index newer than it says, and it is loaded again.
+            _indexes[account_id] = _build_index(account_id, version)
+    nothing = SubscriptionIndex(version=0)
+    return {account_id: _indexes[account_id] if account_id in versions else nothing for account_id in account_ids}
+
+
+def _build_index(account_id: UUID, version: int) -> SubscriptionIndex:
+    index = SubscriptionIndex(version)
+    rows = Subscription.objects.filter(account_id=account_id, enabled=True).values_list(
+        "id", "event_types", "entity_type", "action", "profile__expires_after_seconds"
+    )
+    for identifier, patterns, entity_type, action, expires_after_seconds in rows:
+        subscriber = Subscriber(id=identifier, expires_after=timedelta(seconds=expires_after_seconds))
+        index.add(subscriber, patterns=patterns, entity=(entity_type, action))
+    return index
+
+
+def _prefixes(event_type: str) -> list[str]:
+    """`order.item.added` is wanted by `order.*` and `order.item.*`: `order.` and `order.item.`."""
+    words = event_type.split(".")
+    return [".".join(words[:count]) + "." for count in range(1, len(words))]

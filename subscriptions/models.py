@@ -1,0 +1,133 @@
+"""Who wants what, where to, and how? Subscriptions, their signing secrets, and the profiles that deliveries follow."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from subscriptions.profiles import BodyForm, DeliveryProfile
+from subscriptions.statuses import RetryRule, StatusSet
+from webhookhub import ids
+from webhookhub.models import Account
+
+
+class Profile(models.Model):
+    """A delivery profile as a row, so that an administrator can copy and edit it. `subscriptions.profiles` explains the fields."""
+
+    name = models.SlugField(primary_key=True, max_length=50)
+    description = models.TextField(blank=True)
+    timeout_seconds = models.FloatField(
+        help_text="For one attempt, from name resolution to the last byte of the answer."
+    )
+    success_statuses = models.CharField(
+        max_length=200, help_text="Codes and classes between commas: `2xx` or `200,204`."
+    )
+    retry_on = models.CharField(
+        max_length=200, help_text="`any`, or `no_answer` and statuses between commas: `no_answer,408,503`."
+    )
+    stop_on_gone = models.BooleanField(default=True, help_text="Whether an answer of 410 ends the delivery.")
+    intervals_seconds = ArrayField(
+        models.FloatField(),
+        default=list,
+        blank=True,
+        help_text="The waits before attempts 2, 3, and so on, between commas.",
+    )
+    max_interval_seconds = models.FloatField(
+        null=True, blank=True, help_text="After those, go on with growing waits up to this; empty: stop."
+    )
+    backoff_factor = models.FloatField(default=2, help_text="By which each further wait grows.")
+    max_attempts = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The first one included; empty: no limit."
+    )
+    expires_after_seconds = models.FloatField(help_text="Counted from the delivery's creation.")
+    jitter_ratio = models.FloatField(
+        default=0, help_text="0.1: a wait is drawn from 10 % below to 10 % above its length."
+    )
+    retry_after_cap_seconds = models.FloatField(help_text="The longest Retry-After that is heard; 0: none.")
+    body_form = models.CharField(max_length=32, choices=[(form.value, form.value) for form in BodyForm])
+    user_agent = models.CharField(max_length=200, blank=True, help_text="Empty: the hub's own.")
+    request_id_parameter = models.CharField(
+        max_length=64, blank=True, help_text="Name of a query parameter that carries the delivery's id; empty: none."
+    )
+
+    class Meta:
+        db_table = "webhookhub_profile"
+        ordering: ClassVar = ["name"]
+        verbose_name = "delivery profile"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def to_value(self) -> DeliveryProfile:
+        """The row as the rules read it. Raises InvalidProfileError or StatusTextError, which say what would be right."""
+        return DeliveryProfile(
+            name=self.name,
+            description=self.description,
+            timeout_seconds=self.timeout_seconds,
+            success_statuses=StatusSet.parse(self.success_statuses),
+            retry_on=RetryRule.parse(self.retry_on),
+            stop_on_gone=self.stop_on_gone,
+            intervals_seconds=tuple(self.intervals_seconds),
+            max_interval_seconds=self.max_interval_seconds,
+            backoff_factor=self.backoff_factor,
+            max_attempts=self.max_attempts,
+            expires_after_seconds=self.expires_after_seconds,
+            jitter_ratio=self.jitter_ratio,
+            retry_after_cap_seconds=self.retry_after_cap_seconds,
+            body_form=BodyForm(self.body_form),
+            user_agent=self.user_agent or None,
+            request_id_parameter=self.request_id_parameter or None,
+        )
+
+
+class Subscription(models.Model):
+    """One webhook of an account: a URL, what it wants to hear, and how it is told."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="subscriptions")
+    description = models.CharField(max_length=200, blank=True)
+    url = models.CharField(max_length=2048)
+    event_types = ArrayField(
+        models.CharField(max_length=128),
+        default=list,
+        blank=True,
+        help_text="Patterns: `*` for all, `order.*` for all that begin so, or a type in full.",
+    )
+    entity_type = models.CharField(max_length=128, blank=True)
+    action = models.CharField(max_length=32, blank=True)
+    enabled = models.BooleanField(default=True)
+    profile = models.ForeignKey(Profile, on_delete=models.PROTECT, default="standard")
+    encrypted_authorization = models.TextField(blank=True, editable=False)
+    # Raised by database triggers with every change of the row, its secrets or its profile: workers reload when it moved.
+    version = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "webhookhub_subscription"
+
+    def __str__(self) -> str:
+        return f"{self.url} ({self.shown_id})"
+
+    @property
+    def shown_id(self) -> str:
+        """The id as it appears to people: `sub_…`."""
+        return ids.show("subscription", self.id)
+
+
+class Secret(models.Model):
+    """A signing secret of a subscription. During a rotation two are valid: the old one until its `expires_at`."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="secrets")
+    encrypted_text = models.TextField(editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "webhookhub_secret"
+
+    def __str__(self) -> str:
+        return f"secret of {self.created_at:%Y-%m-%d %H:%M}"

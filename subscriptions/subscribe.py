@@ -1,0 +1,107 @@
+"""How does somebody begin, change and stop listening? Plain functions over the rows, for the API, the admin and scripts."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from subscriptions.errors import PatternError, UnsuitableUrlError
+from subscriptions.models import Secret, Subscription
+from subscriptions.signing_secrets import generate_secret, parse_secret
+from webhookhub import doorbell
+from webhookhub.encryption import encrypt
+from webhookhub.models import Account
+
+RELEASE_TASK = "deliveries.release"
+LONGEST_URL = 2048
+
+_PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?")
+
+
+def subscribe(
+    account: Account,
+    url: str,
+    *,
+    event_types: Sequence[str] = (),
+    entity_type: str = "",
+    action: str = "",
+    secret: str | None = None,
+    profile: str = "standard",
+    authorization: str = "",
+    description: str = "",
+) -> Subscription:
+    """Begin to tell `url` of the account's events: those of these types, or of this (entity type, action), or all.
+
+    `secret` signs the requests; without one it is generated. `authorization` is sent as the header of that name. Raises
+    SubscriptionError or SigningSecretError.
+    """
+    check_url(url)
+    check_patterns(event_types)
+    wants_everything = not event_types and not entity_type
+    with transaction.atomic():
+        subscription = Subscription.objects.create(
+            account=account,
+            url=url,
+            event_types=["*"] if wants_everything else list(event_types),
+            entity_type=entity_type,
+            action=action,
+            profile_id=profile,
+            encrypted_authorization=encrypt(authorization) if authorization else "",
+            description=description,
+        )
+        add_secret(subscription, secret or generate_secret(secrets.token_bytes))
+    return subscription
+
+
+def add_secret(subscription: Subscription, text: str, *, expires_at: datetime | None = None) -> Secret:
+    """Sign with `text` too. Raises SigningSecretError."""
+    parse_secret(text)
+    return Secret.objects.create(subscription=subscription, encrypted_text=encrypt(text), expires_at=expires_at)
+
+
+def rotate_secret(subscription: Subscription, *, old_expires_at: datetime, text: str | None = None) -> str:
+    """Sign with a new secret from now on, and with the old ones until `old_expires_at`. Returns the new one."""
+    new = text or generate_secret(secrets.token_bytes)
+    with transaction.atomic():
+        subscription.secrets.filter(expires_at=None).update(expires_at=old_expires_at)
+        subscription.secrets.filter(expires_at__gt=old_expires_at).update(expires_at=old_expires_at)
+        add_secret(subscription, new)
+    return new
+
+
+def set_enabled(subscription: Subscription, enabled: bool) -> None:
+    """Stop telling the subscription, or start again: what was held meanwhile and has not expired is then released."""
+    with transaction.atomic():
+        Subscription.objects.filter(id=subscription.id).update(enabled=enabled)
+        subscription.enabled = enabled
+        if enabled:
+            ring = partial(doorbell.ring, RELEASE_TASK, [subscription.id], queue=doorbell.MAINTENANCE)
+            transaction.on_commit(ring, robust=True)
+
+
+def check_url(url: str) -> None:
+    """Raises UnsuitableUrlError, which says what would be right."""
+    if len(url) > LONGEST_URL:
+        raise UnsuitableUrlError(f"url has {len(url)} characters; at most {LONGEST_URL} are allowed")
+    try:
+        parts = urlsplit(url)
+        suitable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        suitable = False
+    if not suitable:
+        raise UnsuitableUrlError(f"{url[:200]!r} is not an http or https URL, such as https://example.com/webhooks")
+
+
+def check_patterns(event_types: Sequence[str]) -> None:
+    """Raises PatternError, which names the pattern and what would be right."""
+    for pattern in event_types:
+        if len(pattern) > 128 or not _PATTERN.fullmatch(pattern):
+            raise PatternError(
+                f"{pattern[:140]!r} is no event type pattern: write `*`, a type such as order.shipped, or order.*"
+            )

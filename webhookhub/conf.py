@@ -1,0 +1,122 @@
+"""How does the hub behave? Every setting of the three apps: its type, bounds, default and unit, in one value.
+
+A project sets `WEBHOOKHUB = {...}` in its Django settings; the hub's own service fills it from the environment.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Literal
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+
+class HubSettings(BaseModel):
+    """The settings of the apps `webhookhub`, `subscriptions` and `deliveries`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encryption_keys: tuple[SecretStr, ...] = Field(
+        default=(),
+        description="Fernet keys that encrypt signing secrets and credentials at rest. The first one encrypts, all decrypt, "
+        "so a new key is put in front and the old ones stay until everything was saved anew.",
+    )
+    event_data_max_bytes: int = Field(
+        default=262_144, ge=1, description="Bytes. The largest `data` of one event, as it is sent (UTF-8)."
+    )
+    transport: Literal["curl", "requests"] = Field(
+        default="curl",
+        description="What speaks HTTP: `curl` (libcurl, many times cheaper) or `requests` (where libcurl has no wheel, or with "
+        "adapters of your own).",
+    )
+    allow_cidrs: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="Networks that deliveries may reach although they are private or loopback, such as `10.1.0.0/16`. "
+        "Link-local, metadata and multicast addresses stay refused.",
+    )
+    egress_proxy_url: str = Field(
+        default="",
+        description="An HTTP proxy that all deliveries go through; it then has to refuse internal addresses itself.",
+    )
+    ca_bundle: str = Field(
+        default="", description="Path of a PEM file of authorities to trust; empty: the ones certifi ships."
+    )
+    user_agent: str = Field(
+        default="WebhookHub/1.0", description="The User-Agent of deliveries whose profile names none."
+    )
+    response_body_max_bytes: int = Field(
+        default=16_384,
+        ge=0,
+        description="Bytes of a response body that are kept with the attempt; reading stops there.",
+    )
+    endpoint_concurrency: int = Field(
+        default=32, ge=1, description="Requests that one worker process has on the wire to one subscription at a time."
+    )
+    endpoint_waiting: int = Field(
+        default=256,
+        ge=0,
+        description="Deliveries of one subscription that may wait in a worker process for their turn; more are given back unspent.",
+    )
+    lease_seconds: int = Field(
+        default=90,
+        ge=5,
+        description="Seconds for which a worker owns what it claimed. A delivery whose worker died is found after that.",
+    )
+    batch_wait_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=60,
+        description="Seconds that a delivery task waits for its slowest endpoints before it goes on to the next batch.",
+    )
+    look_again_seconds: int = Field(
+        default=30,
+        ge=1,
+        description="Seconds after which the sweep looks at a delivery that was rung and not taken; long queues are left alone.",
+    )
+    near_retry_seconds: int = Field(
+        default=60,
+        ge=0,
+        description="Retries due within so many seconds are rung by Celery's countdown; later ones wait for the sweep.",
+    )
+    sweep_seconds: float = Field(default=2.0, gt=0, le=60, description="Seconds between two sweeps of celery-beat.")
+    retention_days: int = Field(
+        default=30, ge=1, description="Days for which events, deliveries and attempts are kept."
+    )
+
+    @field_validator("encryption_keys", "allow_cidrs", mode="before")
+    @classmethod
+    def split_commas(cls, value: Any) -> Any:
+        """Lists may be given as text with commas."""
+        return split_commas(value)
+
+
+def hub_settings() -> HubSettings:
+    """The settings in force. Raises ImproperlyConfigured that names each wrong setting and what would be right."""
+    given: HubSettings | dict[str, Any] = getattr(settings, "WEBHOOKHUB", {})
+    if isinstance(given, HubSettings):
+        return given
+    return _parsed(tuple(sorted(given.items())))
+
+
+@lru_cache(maxsize=8)
+def _parsed(items: tuple[tuple[str, Any], ...]) -> HubSettings:
+    try:
+        return HubSettings(**dict(items))
+    except ValidationError as error:
+        raise ImproperlyConfigured("WEBHOOKHUB: " + "; ".join(describe_problems(error))) from error
+
+
+def describe_problems(error: ValidationError) -> list[str]:
+    """One text for each setting that is wrong: its name, and what would be right."""
+    return [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    ]
+
+
+def split_commas(value: Any) -> Any:
+    """The parts of a comma-separated text, without empty ones; anything else as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

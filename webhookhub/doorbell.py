@@ -1,0 +1,109 @@
+"""How is a worker told to look? The only module that publishes to Celery: a message carries ids and means "look at these now".
+
+Nothing depends on a message: where the broker is away, the ring is dropped with a warning and the sweep finds the rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from kombu import Exchange, Queue
+from kombu.exceptions import ChannelError, KombuError, OperationalError
+
+logger = logging.getLogger("webhookhub.doorbell")
+
+FANOUT = "fanout"
+DELIVERIES = "deliveries"
+SLOW_DELIVERIES = "deliveries.slow"
+MAINTENANCE = "maintenance"
+
+# Ids in one message: what one claim and one record statement handle well; a message costs as much as ten deliveries.
+CHUNK = 100
+# After a failed ring nobody tries for so long: whoever records events must not wait for a dead broker again and again.
+QUIET_SECONDS = 2.0
+
+_quiet_until = 0.0
+
+
+def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float = 0) -> bool:
+    """Ask a worker of `queue` to run `task` on `ids`, CHUNK of them a message. False if the broker could not be reached."""
+    global _quiet_until  # noqa: PLW0603 - one memory of the broker's last failure for the whole process
+    if time.monotonic() < _quiet_until:
+        return False
+    try:
+        with current_app.producer_or_acquire() as producer, producer.batch():
+            for start in range(0, len(ids), CHUNK):
+                chunk = [identifier.hex for identifier in ids[start : start + CHUNK]]
+                current_app.send_task(
+                    task,
+                    args=(chunk,),
+                    queue=queue,
+                    countdown=countdown_seconds or None,
+                    producer=producer,
+                    ignore_result=True,
+                )
+    except (KombuError, OSError) as error:
+        _quiet_until = time.monotonic() + QUIET_SECONDS
+        logger.warning(
+            "ring dropped", extra={"task": task, "count": len(ids), "queue": queue, "reason": str(error)[:200]}
+        )
+        return False
+    return True
+
+
+def waiting(queue: str) -> int:
+    """Messages that wait in `queue`. Raises OperationalError where the broker is away."""
+    with current_app.connection_or_acquire() as connection, connection.channel() as channel:
+        try:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:
+            # On Redis a queue without messages does not exist.
+            return 0
+
+
+def broker_answers() -> bool:
+    """Whether the broker can be reached, asked within two seconds and with nothing published."""
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+    except (OperationalError, OSError):
+        return False
+    return True
+
+
+def countdown_is_safe() -> bool:
+    """Whether a short countdown may wait in a worker. Not on RabbitMQ's quorum queues: there it would hold the worker's
+    whole prefetch, so near retries wait for the sweep as all others do.
+    """
+    return not current_app.conf.broker_url.startswith("amqp")
+
+
+def queues(broker_url: str) -> tuple[Queue, ...]:
+    """The queues of the hub for `task_queues`: quorum queues on RabbitMQ, which survive the loss of a node."""
+    arguments = {"x-queue-type": "quorum"} if broker_url.startswith("amqp") else None
+    return tuple(
+        Queue(name, Exchange("webhookhub", type="direct"), routing_key=name, queue_arguments=arguments)
+        for name in (FANOUT, DELIVERIES, SLOW_DELIVERIES, MAINTENANCE)
+    )
+
+
+def transport_options(broker_url: str) -> dict[str, Any]:
+    """Celery's `broker_transport_options` for this broker: no call to it may wait for ever."""
+    if broker_url.startswith("amqp"):
+        return {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10, "connect_timeout": 5}
+    return {
+        "socket_connect_timeout": 5,
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        # A message of a killed worker returns after an hour; its deliveries have long been found by their lease.
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 3,
+        "global_keyprefix": "webhookhub:",
+    }

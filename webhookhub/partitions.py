@@ -1,0 +1,72 @@
+"""How do the big tables stay small? They are cut by time on their UUIDv7 ids; old parts are dropped, not deleted row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from psycopg2 import sql
+
+from webhookhub.ids import first_id_at
+
+# A week: retention is exact enough, and a statement that cannot prune meets half a dozen partitions, not a hundred.
+PARTITION_DAYS = 7
+# How far ahead partitions are made: a week without a maintenance run still finds one waiting.
+AHEAD = timedelta(days=8)
+# Ids are drawn by many clocks; one that lags by a day must still find its partition.
+BEHIND = timedelta(days=1)
+_GRID_START = datetime(2020, 1, 6, tzinfo=UTC)
+
+
+def create_partitions(table: str, *, now: datetime) -> list[str]:
+    """Make the partitions of `table` that hold BEHIND before `now` to AHEAD of it; returns the names of the new ones."""
+    existing = {name for name, _ in _partitions(table)}
+    made = []
+    for start in _starts(now - BEHIND, now + AHEAD):
+        name = f"{table}_{start:%Y%m%d}"
+        if name in existing:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM (%s) TO (%s)").format(
+                    sql.Identifier(name), sql.Identifier(table)
+                ),
+                [str(first_id_at(start)), str(first_id_at(start + timedelta(days=PARTITION_DAYS)))],
+            )
+        made.append(name)
+    return made
+
+
+def drop_partitions(table: str, *, before: datetime) -> list[str]:
+    """Drop the partitions of `table` whose last moment lies before `before`; returns their names."""
+    dropped = []
+    for name, start in _partitions(table):
+        if start + timedelta(days=PARTITION_DAYS) <= before:
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
+            dropped.append(name)
+    return dropped
+
+
+def default_is_empty(table: str) -> bool:
+    """Whether every row found a partition of its time; if not, partitions were not made ahead."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT EXISTS (SELECT 1 FROM {})").format(sql.Identifier(f"{table}_default")))
+        return not cursor.fetchone()[0]
+
+
+def _starts(first: datetime, last: datetime) -> Iterator[datetime]:
+    """The first moments of the partitions that hold `first` to `last`, on a grid that all processes share."""
+    start = _GRID_START + timedelta(days=(first - _GRID_START).days // PARTITION_DAYS * PARTITION_DAYS)
+    while start <= last:
+        yield start
+        start += timedelta(days=PARTITION_DAYS)
+
+
+def _partitions(table: str) -> list[tuple[str, datetime]]:
+    """The dated partitions of `table`, oldest first, each with its first moment."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(%s)", [table])
+        names = sorted(name for (name,) in cursor.fetchall() if not name.endswith("_default"))
+    return [(name, datetime.strptime(name.rpartition("_")[2], "%Y%m%d").replace(tzinfo=UTC)) for name in names]
