@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -15,12 +14,10 @@ from webhookhub.conf import hub_settings
 from webhookhub.ids import array_literal, sibling_bounds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fact:
-    """The event behind a delivery."""
+class Fact(NamedTuple):
+    """The event behind a delivery, as far as requests are built from it."""
 
-    id: UUID
-    account_id: UUID
+    shown_id: str
     type: str
     entity_type: str
     action: str
@@ -30,8 +27,7 @@ class Fact:
     created_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One delivery in our hands: an attempt that has been counted, and must be recorded or given back."""
 
     delivery_id: UUID
@@ -39,11 +35,11 @@ class Claim:
     attempt_number: int
     claimed_at: datetime
     """The database's moment of the claim, and the token without which no result is taken."""
-    claimed_monotonic: float
-    """This process's moment of the claim: later moments are told on the database's clock, whatever ours says."""
     expires_at: datetime
     subscription_version: int | None
     """None where the subscription was deleted."""
+    claimed_monotonic: float
+    """This process's moment of the claim: later moments are told on the database's clock, whatever ours says."""
     fact: Fact
 
     def moment(self, monotonic: float) -> datetime:
@@ -69,7 +65,7 @@ def claim(delivery_ids: Sequence[UUID]) -> list[Claim]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         claimed_monotonic = time.monotonic()
-        return [_claim(row, claimed_monotonic) for row in cursor.fetchall()]
+        return [Claim._make((*row[:6], claimed_monotonic, Fact._make(row[6:]))) for row in cursor.fetchall()]
 
 
 # `wake_at` stays as it is, so that no index changes: when it comes before the lease has ended, the sweep moves it there.
@@ -85,34 +81,9 @@ _CLAIM = """
     )
     SELECT claimed.id, claimed.subscription_id, claimed.attempt_count, claimed.claimed_at, claimed.expires_at,
            subscription.version,
-           event.id, event.account_id, event.type, event.entity_type, event.action, event.subject, event.correlation_id,
-           event.data, event.created_at
+           'evt_' || replace(event.id::text, '-', ''), event.type, event.entity_type, event.action, event.subject,
+           event.correlation_id, event.data, event.created_at
       FROM claimed
       JOIN webhookhub_event AS event ON event.id = claimed.event_id AND event.id BETWEEN %(low)s AND %(high)s
       LEFT JOIN webhookhub_subscription AS subscription ON subscription.id = claimed.subscription_id
 """
-
-
-def _claim(row: tuple[Any, ...], claimed_monotonic: float) -> Claim:
-    (delivery_id, subscription_id, attempt_number, claimed_at, expires_at, subscription_version, *event) = row
-    identifier, account_id, event_type, entity_type, action, subject, correlation_id, data, created_at = event
-    return Claim(
-        delivery_id=delivery_id,
-        subscription_id=subscription_id,
-        attempt_number=attempt_number,
-        claimed_at=claimed_at,
-        claimed_monotonic=claimed_monotonic,
-        expires_at=expires_at,
-        subscription_version=subscription_version,
-        fact=Fact(
-            id=identifier,
-            account_id=account_id,
-            type=event_type,
-            entity_type=entity_type,
-            action=action,
-            subject=subject,
-            correlation_id=correlation_id,
-            data=data,
-            created_at=created_at,
-        ),
-    )

@@ -39,9 +39,8 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
     admission = admit(claims, endpoints)
     for refusal, refused in admission.refused.items():
         give_back(refused, refusal)
-    wire = open_wire()
-    batch = Batch(wire)
-    crowded = [one for one, endpoint in admission.admitted if not batch.send(one, endpoint)]
+    batch = Batch(open_wire())
+    crowded = batch.send(build_flights(admission.admitted))
     if crowded:
         give_back(crowded, Refusal.CROWDED)
     retries = batch.record_until_done()
@@ -56,6 +55,20 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
         },
     )
     return retries
+
+
+def build_flights(admitted: Sequence[tuple[Claim, Endpoint]]) -> list[Flight]:
+    """The requests of attempts that begin now."""
+    user_agent = hub_settings().user_agent
+    monotonic = time.monotonic()
+    return [
+        Flight(
+            claim=one,
+            endpoint=endpoint,
+            request=build_request(one, endpoint, now=one.moment(monotonic), default_user_agent=user_agent),
+        )
+        for one, endpoint in admitted
+    ]
 
 
 class Batch:
@@ -76,17 +89,14 @@ class Batch:
         """Flights that have not landed."""
         return len(self._flying)
 
-    def send(self, one: Claim, endpoint: Endpoint) -> bool:
-        """Build the request and give it to the engine. False where the endpoint's share of this process is taken."""
-        now = one.moment(time.monotonic())
-        request = build_request(one, endpoint, now=now, default_user_agent=self._settings.user_agent)
+    def send(self, flights: Sequence[Flight]) -> list[Claim]:
+        """Give the flights to the engine. Returns the claims whose endpoint has its share of this process taken."""
         with self._lock:
-            self._flying.add(one.delivery_id)
-        if self._wire.engine.send(Flight(claim=one, endpoint=endpoint, request=request), self._land):
-            return True
+            self._flying.update(flight.claim.delivery_id for flight in flights)
+        crowded = [flight.claim for flight in flights if not self._wire.engine.send(flight, self._land)]
         with self._lock:
-            self._flying.discard(one.delivery_id)
-        return False
+            self._flying.difference_update(one.delivery_id for one in crowded)
+        return crowded
 
     def record_until_done(self) -> list[NearRetry]:
         """Record what lands, until everything has or the time is up; then leave the rest to the recorder."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from deliveries.claim import Claim
@@ -15,8 +16,7 @@ from deliveries.transport import Request, Result, Transport
 from subscriptions.endpoints import Endpoint
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Flight:
+class Flight(NamedTuple):
     """One claimed delivery with its request."""
 
     claim: Claim
@@ -24,8 +24,7 @@ class Flight:
     request: Request
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Landing:
+class Landing(NamedTuple):
     """What came of a flight."""
 
     flight: Flight

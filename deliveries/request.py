@@ -11,7 +11,6 @@ from deliveries.transport import Request
 from subscriptions.endpoints import Endpoint
 from subscriptions.profiles import BodyForm
 from subscriptions.signing import sign
-from webhookhub import ids
 from webhookhub.ecmascript import encode
 
 
@@ -19,13 +18,13 @@ def build_request(claim: Claim, endpoint: Endpoint, *, now: datetime, default_us
     """The POST of one attempt that begins at `now`: the same body and id on every attempt, the timestamp of this one."""
     profile = endpoint.profile
     fact = claim.fact
-    body = build_body(fact, profile.body_form)
+    body = build_body(fact, endpoint)
     headers = [
         ("Content-Type", "application/json"),
         ("User-Agent", profile.user_agent or default_user_agent),
         *sign(
             body,
-            event_id=ids.show("event", fact.id),
+            event_id=fact.shown_id,
             timestamp=int(now.timestamp()),
             secrets=endpoint.live_secrets(now),
         ),
@@ -40,17 +39,17 @@ def build_request(claim: Claim, endpoint: Endpoint, *, now: datetime, default_us
     return Request(url=url, headers=tuple(headers), body=body, timeout_seconds=profile.timeout_seconds)
 
 
-def build_body(fact: Fact, form: BodyForm) -> bytes:
-    """The body of every attempt to deliver `fact` in this form, in the bytes that `JSON.stringify` would write again."""
-    match form:
+def build_body(fact: Fact, endpoint: Endpoint) -> bytes:
+    """The body of every attempt to deliver `fact` there, in the bytes that `JSON.stringify` would write again."""
+    match form := endpoint.profile.body_form:
         case BodyForm.ENVELOPE:
             text = (
-                f'{{"id":"{ids.show("event", fact.id)}","type":"{fact.type}",'
+                f'{{"id":"{fact.shown_id}","type":"{fact.type}",'
                 f'"createdAt":"{iso_moment(fact.created_at)}","data":{fact.data}}}'
             )
         case BodyForm.NOTIFICATION:
             meta = {"type": fact.entity_type or fact.type, "href": fact.subject}
-            account_id = str(fact.account_id)
+            account_id = str(endpoint.account_id)
             text = encode({"events": [{"meta": meta, "action": fact.action, "accountId": account_id}]})
         case BodyForm.DATA:
             text = fact.data
@@ -61,7 +60,7 @@ def build_body(fact: Fact, form: BodyForm) -> bytes:
 
 def iso_moment(moment: datetime) -> str:
     """ISO 8601 in UTC to the millisecond, as JavaScript's `Date.toISOString` prints it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def add_parameter(url: str, name: str, value: str) -> str:

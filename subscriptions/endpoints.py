@@ -26,6 +26,7 @@ class Endpoint:
     """One subscription as the delivery stages see it."""
 
     subscription_id: UUID
+    account_id: UUID
     version: int
     url: str
     enabled: bool
@@ -40,6 +41,9 @@ class Endpoint:
         return tuple(dated.secret for dated in self.secrets if dated.expires_at is None or now < dated.expires_at)
 
 
+# Some 5 kB each: a bound on memory for hubs with very many subscriptions; those in use come back at once.
+MOST_KEPT = 10_000
+
 _endpoints: dict[UUID, Endpoint] = {}
 
 
@@ -50,6 +54,8 @@ def load_endpoints(versions: Mapping[UUID, int]) -> dict[UUID, Endpoint]:
     """
     moved = [identifier for identifier, version in versions.items() if not _is_known(identifier, version)]
     if moved:
+        if len(_endpoints) > MOST_KEPT:
+            _endpoints.clear()
         for row in Subscription.objects.filter(id__in=moved).select_related("profile").prefetch_related("secrets"):
             _endpoints[row.id] = _endpoint(row)
     return {identifier: _endpoints[identifier] for identifier in versions if identifier in _endpoints}
@@ -64,6 +70,7 @@ def _endpoint(row: Subscription) -> Endpoint:
     newest_first = sorted(row.secrets.all(), key=lambda secret: secret.created_at, reverse=True)
     return Endpoint(
         subscription_id=row.id,
+        account_id=row.account_id,
         version=row.version,
         url=row.url,
         enabled=row.enabled,
