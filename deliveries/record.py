@@ -228,7 +228,7 @@ _RECORD = """
     UPDATE webhookhub_delivery AS delivery
        SET status = landed.status,
            due_at = coalesce(landed.due_at, delivery.due_at),
-           wake_at = least(landed.wake_at, delivery.expires_at),
+           wake_at = CASE landed.status WHEN 'pending' THEN least(landed.wake_at, delivery.expires_at) END,
            claimed_at = NULL,
            finished_at = landed.finished_at,
            failure_reason = coalesce(landed.failure_reason, ''),
