@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
 import orjson
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, OperationalError, connection
 
 from deliveries.engine import Landing
 from deliveries.models import Status
@@ -87,6 +87,13 @@ def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[
             )
             connection.close()
             time.sleep(RECONNECT_PAUSE_SECONDS)
+        except DataError:
+            # One of them holds what the database refuses: it must not cost its neighbours their record.
+            if len(landings) == 1:
+                logger.exception("not recordable", extra={"delivery": str(verdicts[0].delivery_id)})
+                return []
+            half = len(landings) // 2
+            return record_landings(landings[:half], rng=rng) + record_landings(landings[half:], rng=rng)
 
 
 def record(verdicts: Sequence[Verdict]) -> list[NearRetry]:

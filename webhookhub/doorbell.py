@@ -95,9 +95,9 @@ def queues(broker_url: str) -> tuple[Queue, ...]:
 def transport_options(broker_url: str) -> dict[str, Any]:
     """Celery's `broker_transport_options` for this broker: no call to it may wait for ever."""
     if broker_url.startswith("amqp"):
-        return {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10, "connect_timeout": 5}
+        return {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10, "connect_timeout": 2}
     return {
-        "socket_connect_timeout": 5,
+        "socket_connect_timeout": 2,
         "socket_timeout": 10,
         "socket_keepalive": True,
         "health_check_interval": 25,

@@ -26,9 +26,17 @@ ROWS_A_STATEMENT = 500
 # An event that nobody fanned out by then has lost its doorbell.
 FAN_OUT_OVERDUE = "5 seconds"
 
-_EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_WORDS = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]*")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")
+# Field, what it looks like, how long it may be, and the same in words.
+_LABELS = (
+    ("type", _WORDS, 128, "letters, digits, '_' and '-', in words with dots between, such as order.shipped"),
+    ("entity_type", _LABEL, 128, "letters, digits, '_', '.' and '-'"),
+    ("action", _LABEL, 32, "letters, digits, '_', '.' and '-'"),
+    ("subject", _PRINTABLE, 2048, "characters, none of them a control character"),
+    ("correlation_id", _PRINTABLE, 256, "characters, none of them a control character"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,21 +132,10 @@ def _row(event: NewEvent, data_max_bytes: int) -> _Row:
 
 
 def _check_labels(event: NewEvent) -> None:
-    if not isinstance(event.type, str) or len(event.type) > 128 or not _EVENT_TYPE.fullmatch(event.type):
-        raise EventTypeError(
-            f"type {str(event.type)[:140]!r} is not allowed: up to 128 letters, digits, '_' and '-', in words separated by dots, "
-            "such as order.shipped"
-        )
-    for field, value, longest in (("entity_type", event.entity_type, 128), ("action", event.action, 32)):
-        if len(value) > longest or not _LABEL.fullmatch(value):
-            raise EventTypeError(
-                f"{field} {value[:140]!r} is not allowed: up to {longest} letters, digits, '_', '.' and '-'"
-            )
-    for field, value, longest in (("subject", event.subject, 2048), ("correlation_id", event.correlation_id, 256)):
-        if len(value) > longest or not _PRINTABLE.fullmatch(value):
-            raise EventTypeError(
-                f"{field} is not allowed: up to {longest} characters, none of them a control character"
-            )
+    for field, pattern, longest, allowed in _LABELS:
+        value = getattr(event, field)
+        if not isinstance(value, str) or len(value) > longest or not pattern.fullmatch(value):
+            raise EventTypeError(f"{field} {str(value)[:140]!r} is not allowed: it takes up to {longest} {allowed}")
 
 
 def _insert(rows: Sequence[_Row], account_id: UUID) -> None:
