@@ -1,0 +1,23 @@
+"""On which servers do the tests run? On those the environment names, else on ones of their own, never on the hub's."""
+
+from __future__ import annotations
+
+import sys
+
+from scripts.local.console import run_command
+from scripts.local.environment import DEVELOPMENT, enter
+from scripts.local.foreground import run_in_foreground
+from scripts.local.hub import hub_environment
+from scripts.local.servers import local_servers
+from scripts.local.state import temporary_state
+
+
+def main() -> int:
+    enter(DEVELOPMENT)
+    with temporary_state() as state, local_servers(state) as servers:
+        command = [sys.executable, "-P", "-m", "pytest", *sys.argv[1:]]
+        return run_in_foreground(command, environment=hub_environment(state, servers))
+
+
+if __name__ == "__main__":
+    run_command(main)
