@@ -88,7 +88,7 @@ def _demo_environment(state: StateFolder, servers: LocalServers, *, wanted_port:
             "admin-password", draw=lambda: secrets.token_urlsafe(ADMIN_PASSWORD_BYTES)
         ),
         "WEBHOOKHUB_DEMO_API_KEY": state.secret(
-            "demo-api-key", draw=lambda: f"whk_{secrets.token_urlsafe(API_KEY_BYTES)}"
+            "demo-api-key", draw=lambda: f"whk_{secrets.token_hex(API_KEY_BYTES)}"
         ),
     }
 
