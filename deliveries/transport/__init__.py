@@ -1,0 +1,47 @@
+"""Who speaks HTTP? Two transports with one contract: they send what they are given, once, to where that is allowed."""
+
+from __future__ import annotations
+
+from pkgutil import resolve_name
+from typing import Literal
+
+from deliveries.transport.addresses import is_allowed
+from deliveries.transport.errors import BadHeader, BadUrl, DestinationBlocked, NotSendable, TransportClosed
+from deliveries.transport.exchange import Answer, FailureKind, NoAnswer, Request, Result, Timings, Transport
+from deliveries.transport.options import TransportOptions
+from deliveries.transport.urls import Target, parse_url
+
+__all__ = [
+    "Answer",
+    "BadHeader",
+    "BadUrl",
+    "DestinationBlocked",
+    "FailureKind",
+    "NoAnswer",
+    "NotSendable",
+    "Request",
+    "Result",
+    "Target",
+    "Timings",
+    "Transport",
+    "TransportClosed",
+    "TransportName",
+    "TransportOptions",
+    "is_allowed",
+    "open_transport",
+    "parse_url",
+]
+
+TransportName = Literal["curl", "requests"]
+
+# By name, so that each is imported only where it is chosen: `requests` is for places that have no libcurl.
+_TRANSPORTS = {
+    "curl": "deliveries.transport.curl:CurlTransport",
+    "requests": "deliveries.transport.requests_transport:RequestsTransport",
+}
+
+
+def open_transport(name: TransportName, options: TransportOptions) -> Transport:
+    """Return a transport of this kind; its threads begin with its first request."""
+    transport: Transport = resolve_name(_TRANSPORTS[name])(options)
+    return transport
