@@ -13,7 +13,7 @@ from uuid import UUID
 
 from celery import current_app
 from kombu import Exchange, Queue
-from kombu.exceptions import ChannelError, KombuError, OperationalError
+from kombu.exceptions import KombuError, OperationalError
 
 logger = logging.getLogger("webhookhub.doorbell")
 
@@ -59,11 +59,9 @@ def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float
 def waiting(queue: str) -> int:
     """Messages that wait in `queue`. Raises OperationalError where the broker is away."""
     with current_app.connection_or_acquire() as connection, connection.channel() as channel:
-        try:
-            return int(channel.queue_declare(queue, passive=True).message_count)
-        except ChannelError:
-            # On Redis a queue without messages does not exist.
-            return 0
+        # Not a passive declaration: kombu asks Redis for the queue without our `global_keyprefix`, and never finds it.
+        declared: Any = current_app.amqp.queues[queue](channel).queue_declare(passive=False, channel=channel)
+        return int(declared.message_count)
 
 
 def broker_answers() -> bool:
