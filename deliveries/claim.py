@@ -68,6 +68,7 @@ def claim(delivery_ids: Sequence[UUID]) -> list[Claim]:
         return [Claim._make((*row[:6], claimed_monotonic, Fact._make(row[6:]))) for row in cursor.fetchall()]
 
 
+# One whose worker was lost is still claimed: the sweep puts the lost attempt on record before the next one begins.
 # `wake_at` stays as it is, so that no index changes: when it comes before the lease has ended, the sweep moves it there.
 _CLAIM = """
     WITH claimed AS (
@@ -76,7 +77,7 @@ _CLAIM = """
                claimed_at = now(),
                due_at = now() + %(lease_seconds)s * interval '1 second'
          WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(low)s AND %(high)s
-           AND status = 'pending' AND due_at <= now() AND now() < expires_at
+           AND status = 'pending' AND claimed_at IS NULL AND due_at <= now() AND now() < expires_at
      RETURNING id, subscription_id, event_id, attempt_count, claimed_at, expires_at
     )
     SELECT claimed.id, claimed.subscription_id, claimed.attempt_count, claimed.claimed_at, claimed.expires_at,
