@@ -65,12 +65,18 @@ def give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
                 "crowded": CROWDED,
             }
             cursor.execute(_GIVE_BACK.format(changes=_CHANGES[refusal]), parameters)
+            cursor.execute(_GIVE_BACK_CANCELLED, parameters)
 
 
 _GIVE_BACK = """
     UPDATE webhookhub_delivery
        SET attempt_count = attempt_count - 1, claimed_at = NULL, {changes}
      WHERE id = ANY(%(ids)s::uuid[]) AND status = 'pending' AND claimed_at = %(claimed_at)s
+"""
+_GIVE_BACK_CANCELLED = """
+    UPDATE webhookhub_delivery
+       SET attempt_count = attempt_count - 1, claimed_at = NULL, wake_at = NULL
+     WHERE id = ANY(%(ids)s::uuid[]) AND status = 'cancelled' AND claimed_at = %(claimed_at)s
 """
 _CHANGES = {
     Refusal.DISABLED: "status = 'held', due_at = now(), wake_at = expires_at",

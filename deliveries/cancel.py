@@ -17,12 +17,13 @@ def cancel(delivery_ids: Iterable[UUID], *, reason: str = "cancelled") -> set[UU
     """Cancel those of the deliveries that are pending or held; returns their ids. The others were final already.
 
     Once this is committed, no attempt begins. One that a worker had claimed before is on the wire: it goes on, and is
-    recorded as an attempt of a cancelled delivery.
+    recorded as an attempt of a cancelled delivery; the sweep looks after it in case that its worker is lost.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE webhookhub_delivery
-                  SET status = 'cancelled', failure_reason = left(%s, 32), finished_at = now(), wake_at = NULL
+                  SET status = 'cancelled', failure_reason = left(%s, 32), finished_at = now(),
+                      wake_at = CASE WHEN claimed_at IS NOT NULL THEN due_at END
                 WHERE id = ANY(%s::uuid[]) AND status IN ('pending', 'held')
             RETURNING id""",
             [reason, array_literal(delivery_ids)],

@@ -118,7 +118,9 @@ class Batch:
     def _drop_cancelled(self) -> None:
         """A delivery that waits for its turn here may be cancelled meanwhile: then it never gets it."""
         if waiting := self._wire.engine.waiting(self._flying):
-            self._withdraw(find_cancelled(waiting))
+            withdrawn = self._withdraw(find_cancelled(waiting))
+            if withdrawn:
+                give_back([flight.claim for flight in withdrawn], Refusal.CROWDED)
 
     def _leave(self) -> None:
         """Give back what still waits for its turn; what is on the wire lands with the recorder from now on."""

@@ -111,7 +111,7 @@ def record(verdicts: Sequence[Verdict]) -> list[NearRetry]:
             "high": max(verdict.delivery_id for verdict in verdicts),
         }
         cursor.execute(_RECORD, parameters)
-        moved = {identifier for (identifier,) in cursor.fetchall()}
+        moved = {identifier for identifier, is_moved in cursor.fetchall() if is_moved}
     _log(verdicts, moved)
     return [
         NearRetry(delivery_id=verdict.delivery_id, countdown_seconds=wait_seconds)
@@ -233,17 +233,20 @@ _RECORD = """
          WHERE webhookhub_delivery_attempt.outcome = 'worker_lost' AND excluded.outcome <> 'worker_lost'
     )
     UPDATE webhookhub_delivery AS delivery
-       SET status = landed.status,
+       SET status = CASE delivery.status WHEN 'pending' THEN landed.status ELSE delivery.status END,
            due_at = coalesce(landed.due_at, delivery.due_at),
-           wake_at = CASE landed.status WHEN 'pending' THEN least(landed.wake_at, delivery.expires_at) END,
+           wake_at = CASE WHEN delivery.status = 'pending' AND landed.status = 'pending'
+                          THEN least(landed.wake_at, delivery.expires_at) END,
            claimed_at = NULL,
-           finished_at = landed.finished_at,
-           failure_reason = coalesce(landed.failure_reason, ''),
+           finished_at = CASE delivery.status WHEN 'pending' THEN landed.finished_at ELSE delivery.finished_at END,
+           failure_reason = CASE delivery.status WHEN 'pending' THEN coalesce(landed.failure_reason, '')
+                                                 ELSE delivery.failure_reason END,
            last_outcome = landed.outcome,
            last_status_code = landed.status_code
       FROM landed
      WHERE delivery.id = landed.delivery_id
        AND delivery.id BETWEEN %(low)s AND %(high)s  -- lets the planner leave out other partitions
-       AND delivery.claimed_at = landed.claimed_at AND delivery.status = 'pending'
- RETURNING delivery.id
+       AND delivery.claimed_at = landed.claimed_at
+       AND delivery.status IN ('pending', 'cancelled')  -- what was cancelled on the wire stays so, and is no longer claimed
+ RETURNING delivery.id, delivery.status <> 'cancelled'
 """
