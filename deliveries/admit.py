@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from deliveries.claim import Claim
+from deliveries.patience import patiently
 from subscriptions.endpoints import Endpoint
 from webhookhub.ids import array_literal
 
@@ -54,6 +56,10 @@ def admit(claims: Sequence[Claim], endpoints: Mapping[UUID, Endpoint]) -> Admiss
 
 def give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
     """Undo the claims: the attempt is not counted. One that was cancelled meanwhile stays cancelled."""
+    patiently(partial(_give_back, claims, refusal))
+
+
+def _give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
     by_moment: dict[datetime, list[UUID]] = {}
     for claim in claims:
         by_moment.setdefault(claim.claimed_at, []).append(claim.delivery_id)

@@ -7,12 +7,14 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from deliveries.admit import Refusal, admit, give_back
 from deliveries.cancel import find_cancelled
 from deliveries.claim import Claim, claim
 from deliveries.engine import Flight, Landing
+from deliveries.patience import patiently
 from deliveries.record import NearRetry, record_landings
 from deliveries.request import build_request
 from deliveries.wire import Wire, open_wire
@@ -118,7 +120,7 @@ class Batch:
     def _drop_cancelled(self) -> None:
         """A delivery that waits for its turn here may be cancelled meanwhile: then it never gets it."""
         if waiting := self._wire.engine.waiting(self._flying):
-            withdrawn = self._withdraw(find_cancelled(waiting))
+            withdrawn = self._withdraw(patiently(partial(find_cancelled, waiting)))
             if withdrawn:
                 give_back([flight.claim for flight in withdrawn], Refusal.CROWDED)
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
 import orjson
-from django.db import DataError, InterfaceError, OperationalError, connection
+from django.db import DataError, connection
 
 from deliveries.engine import Landing
 from deliveries.models import Status
 from deliveries.outcome import Outcome, classify
+from deliveries.patience import patiently
 from deliveries.schedule import Decision, Done, GiveUp, RetryAt, schedule
 from deliveries.transport import Answer, NoAnswer, Result
 from webhookhub import doorbell
@@ -24,8 +25,6 @@ from webhookhub.ids import attempt_id
 
 logger = logging.getLogger("webhookhub.record")
 
-# Between two tries to reach a database that is away. What landed stays in memory meanwhile.
-RECONNECT_PAUSE_SECONDS = 0.5
 _ERROR_MAX_CHARACTERS = 500
 
 
@@ -78,22 +77,15 @@ def judge(landing: Landing, rng: random.Random) -> Verdict:
 def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[NearRetry]:
     """Judge and record what landed, however long the database takes to come back. Returns the retries to ring for."""
     verdicts = [judge(landing, rng) for landing in landings]
-    while True:
-        try:
-            return record(verdicts)
-        except (OperationalError, InterfaceError) as error:
-            logger.warning(
-                "database away, will record later", extra={"count": len(verdicts), "reason": str(error)[:200]}
-            )
-            connection.close()
-            time.sleep(RECONNECT_PAUSE_SECONDS)
-        except DataError:
-            # One of them holds what the database refuses: it must not cost its neighbours their record.
-            if len(landings) == 1:
-                logger.exception("not recordable", extra={"delivery": str(verdicts[0].delivery_id)})
-                return []
-            half = len(landings) // 2
-            return record_landings(landings[:half], rng=rng) + record_landings(landings[half:], rng=rng)
+    try:
+        return patiently(partial(record, verdicts))
+    except DataError:
+        # One of them holds what the database refuses: it must not cost its neighbours their record.
+        if len(landings) == 1:
+            logger.exception("not recordable", extra={"delivery": str(verdicts[0].delivery_id)})
+            return []
+        half = len(landings) // 2
+        return record_landings(landings[:half], rng=rng) + record_landings(landings[half:], rng=rng)
 
 
 def record(verdicts: Sequence[Verdict]) -> list[NearRetry]:
