@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -81,7 +81,8 @@ class Batch:
         self._settings = hub_settings()
         self._rng = random.Random()
         self._lock = threading.Lock()
-        self._flying: set[UUID] = set()
+        # Delivery ids, each with its subscription's.
+        self._flying: dict[UUID, UUID] = {}
         self._landed: list[Landing] = []
         self._worth_recording = threading.Event()
         self._left = False
@@ -94,22 +95,33 @@ class Batch:
     def send(self, flights: Sequence[Flight]) -> list[Claim]:
         """Give the flights to the engine. Returns the claims whose endpoint has its share of this process taken."""
         with self._lock:
-            self._flying.update(flight.claim.delivery_id for flight in flights)
+            self._flying.update((flight.claim.delivery_id, flight.claim.subscription_id) for flight in flights)
         crowded = [flight.claim for flight in flights if not self._wire.engine.send(flight, self._land)]
         with self._lock:
-            self._flying.difference_update(one.delivery_id for one in crowded)
+            self._forget(crowded)
         return crowded
 
     def record_until_done(self) -> list[NearRetry]:
-        """Record what lands, until everything has or the time is up; then leave the rest to the recorder."""
+        """Record what lands, until all has, the time is up, or only silent endpoints are left; the recorder has the rest."""
         retries: list[NearRetry] = []
         leave_at = time.monotonic() + self._settings.batch_wait_seconds
-        while self.flying and (rest_seconds := leave_at - time.monotonic()) > 0:
+        while self.flying and (rest_seconds := leave_at - time.monotonic()) > 0 and not self._is_hopeless():
             self._worth_recording.wait(min(FLUSH_SECONDS, rest_seconds))
             retries += self._record_landed()
             self._drop_cancelled()
         self._leave()
         return retries + self._record_landed()
+
+    def _is_hopeless(self) -> bool:
+        """Whether only endpoints that answer nothing are left: a task that waited for those would be as slow as they are."""
+        with self._lock:
+            endpoints = set(self._flying.values())
+        return self._wire.engine.all_silent(endpoints)
+
+    def _forget(self, claims: Iterable[Claim]) -> None:
+        """Called with the lock held."""
+        for one in claims:
+            self._flying.pop(one.delivery_id, None)
 
     def _record_landed(self) -> list[NearRetry]:
         with self._lock:
@@ -119,14 +131,14 @@ class Batch:
 
     def _drop_cancelled(self) -> None:
         """A delivery that waits for its turn here may be cancelled meanwhile: then it never gets it."""
-        if waiting := self._wire.engine.waiting(self._flying):
+        if waiting := self._wire.engine.waiting(set(self._flying)):
             withdrawn = self._withdraw(patiently(partial(find_cancelled, waiting)))
             if withdrawn:
                 give_back([flight.claim for flight in withdrawn], Refusal.CROWDED)
 
     def _leave(self) -> None:
         """Give back what still waits for its turn; what is on the wire lands with the recorder from now on."""
-        unsent = self._withdraw(self._flying)
+        unsent = self._withdraw(set(self._flying))
         if unsent:
             give_back([flight.claim for flight in unsent], Refusal.CROWDED)
         with self._lock:
@@ -135,13 +147,13 @@ class Batch:
     def _withdraw(self, delivery_ids: set[UUID]) -> list[Flight]:
         withdrawn = self._wire.engine.withdraw(delivery_ids) if delivery_ids else []
         with self._lock:
-            self._flying.difference_update(flight.claim.delivery_id for flight in withdrawn)
+            self._forget(flight.claim for flight in withdrawn)
         return withdrawn
 
     def _land(self, landing: Landing) -> None:
         """Called from the engine's thread."""
         with self._lock:
-            self._flying.discard(landing.flight.claim.delivery_id)
+            self._forget([landing.flight.claim])
             if self._left:
                 self._wire.recorder.put(landing)
                 return

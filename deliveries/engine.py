@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from deliveries.claim import Claim
-from deliveries.transport import Request, Result, Transport
+from deliveries.transport import Answer, Request, Result, Transport
 from subscriptions.endpoints import Endpoint
 
 
@@ -32,12 +32,22 @@ class Landing(NamedTuple):
     result: Result
 
 
+# An endpoint that has answered nothing for so long is not waited for: most answer within a tenth of it.
+SILENCE_SECONDS = 0.25
+
+
 @dataclass(slots=True)
 class _Lane:
     """One endpoint's share of the engine."""
 
     on_wire: int = 0
     waiting: deque[tuple[Flight, Callable[[Landing], None]]] = field(default_factory=deque)
+    heard_at: float = field(default_factory=time.monotonic)
+    """When it last answered, or was first sent to."""
+
+    @property
+    def is_silent(self) -> bool:
+        return time.monotonic() - self.heard_at > SILENCE_SECONDS
 
 
 class Engine:
@@ -54,12 +64,12 @@ class Engine:
     def send(self, flight: Flight, landed: Callable[[Landing], None]) -> bool:
         """Start the flight, or let it wait its turn; `landed` is called once, from the engine's thread.
 
-        False where the endpoint's share is taken: then nothing happens, and `landed` is never called.
+        False where the endpoint's share is taken, or none of it moves: then nothing happens, and `landed` is never called.
         """
         with self._lock:
             lane = self._lanes.setdefault(flight.claim.subscription_id, _Lane())
             if lane.on_wire >= self._endpoint_concurrency:
-                if len(lane.waiting) >= self._endpoint_waiting:
+                if len(lane.waiting) >= self._endpoint_waiting or lane.is_silent:
                     return False
                 lane.waiting.append((flight, landed))
                 return True
@@ -67,6 +77,12 @@ class Engine:
             self._on_wire += 1
         self._start(flight, landed)
         return True
+
+    def all_silent(self, subscription_ids: Iterable[UUID]) -> bool:
+        """Whether none of these endpoints has answered anything for SILENCE_SECONDS while it had requests."""
+        with self._lock:
+            lanes = [self._lanes.get(identifier) for identifier in subscription_ids]
+        return all(lane is not None and lane.is_silent for lane in lanes)
 
     def waiting(self, delivery_ids: Set[UUID]) -> set[UUID]:
         """Those of the deliveries that wait for their turn."""
@@ -105,15 +121,19 @@ class Engine:
     def _land(
         self, flight: Flight, landed: Callable[[Landing], None], started_monotonic: float, result: Result
     ) -> None:
-        following = self._next_in_lane(flight.claim.subscription_id)
+        following = self._next_in_lane(flight.claim.subscription_id, has_answered=isinstance(result, Answer))
         if following is not None:
             self._start(*following)
         landed(Landing(flight=flight, started_monotonic=started_monotonic, result=result))
 
-    def _next_in_lane(self, subscription_id: UUID) -> tuple[Flight, Callable[[Landing], None]] | None:
+    def _next_in_lane(
+        self, subscription_id: UUID, *, has_answered: bool
+    ) -> tuple[Flight, Callable[[Landing], None]] | None:
         """Free a place on the endpoint's lane, or hand it to the next that waits."""
         with self._lock:
             lane = self._lanes[subscription_id]
+            if has_answered:
+                lane.heard_at = time.monotonic()
             if lane.waiting:
                 return lane.waiting.popleft()
             lane.on_wire -= 1
