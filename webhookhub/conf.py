@@ -5,7 +5,6 @@ A project sets `WEBHOOKHUB = {...}` in its Django settings; the hub's own servic
 
 from __future__ import annotations
 
-from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Literal
 
@@ -95,16 +94,22 @@ class HubSettings(BaseModel):
 
 def hub_settings() -> HubSettings:
     """The settings in force. Raises ImproperlyConfigured that names each wrong setting and what would be right."""
+    global _last_parsed  # noqa: PLW0603 - one memory of what was parsed last
     given: HubSettings | dict[str, Any] = getattr(settings, "WEBHOOKHUB", {})
     if isinstance(given, HubSettings):
         return given
-    return _parsed(tuple(sorted(given.items())))
+    if _last_parsed is None or _last_parsed[0] is not given:
+        _last_parsed = (given, _parse(given))
+    return _last_parsed[1]
 
 
-@lru_cache(maxsize=8)
-def _parsed(items: tuple[tuple[str, Any], ...]) -> HubSettings:
+# The setting as it was given, and what it says: parsing takes longer than all else that a batch does with settings.
+_last_parsed: tuple[dict[str, Any], HubSettings] | None = None
+
+
+def _parse(given: dict[str, Any]) -> HubSettings:
     try:
-        return HubSettings(**dict(items))
+        return HubSettings(**given)
     except ValidationError as error:
         raise ImproperlyConfigured("WEBHOOKHUB: " + "; ".join(describe_problems(error))) from error
 
