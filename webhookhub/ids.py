@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -15,6 +16,9 @@ from webhookhub.errors import BadIdError
 _VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
 _LOW_BITS = 62
 _LOW_MASK = (1 << _LOW_BITS) - 1
+
+# UUID() itself takes what int() takes: signs, underscores, spaces.
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{32}")
 
 PREFIXES = {"event": "evt", "delivery": "dlv", "attempt": "att", "subscription": "sub", "account": "acc", "key": "key"}
 
@@ -74,12 +78,10 @@ def show(kind: str, identifier: UUID) -> str:
 def read(kind: str, text: str) -> UUID:
     """The id behind `text`: in its shown form, or as a bare UUID. Raises BadIdError."""
     prefix = PREFIXES[kind] + "_"
-    try:
-        return UUID(text.removeprefix(prefix))
-    except ValueError:
-        raise BadIdError(
-            f"{text[:80]!r} is not {kind} id; it looks like {prefix}0192f0c1… (32 hexadecimal digits)"
-        ) from None
+    digits = text.removeprefix(prefix).replace("-", "")
+    if not _HEXADECIMAL.fullmatch(digits):
+        raise BadIdError(f"{text[:80]!r} is no {kind} id; it looks like {prefix}0192f0c1… (32 hexadecimal digits)")
+    return UUID(digits)
 
 
 def array_literal(identifiers: Iterable[UUID]) -> str:
