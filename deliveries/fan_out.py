@@ -20,6 +20,8 @@ logger = logging.getLogger("webhookhub.fan_out")
 DELIVER_TASK = "deliveries.deliver"
 TRIGGER = "event"
 ROWS_A_STATEMENT = 1000
+# Events that one message takes along besides its own.
+EVENTS_A_BATCH = 200
 
 
 class FannedOut(NamedTuple):
@@ -47,7 +49,10 @@ class _NewDelivery(NamedTuple):
 
 
 def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
-    """Insert the deliveries of these events and ring for them. Events that are done, or in other hands, are passed over."""
+    """Insert the deliveries of these events, and of others that wait, and ring for them.
+
+    Events that are done, or in other hands, are passed over.
+    """
     with transaction.atomic():
         events = _take(event_ids)
         indexes = load_indexes({event.account_id for event in events})
@@ -68,15 +73,21 @@ def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
 
 
 def _take(event_ids: Sequence[UUID]) -> list[_Event]:
-    """Lock the events that still wait. Whoever finds one locked leaves it to the other, who got there first."""
+    """Lock these events if they still wait, and others that wait: busy, one message does the work of many.
+
+    Whoever finds one locked leaves it to the other, who got there first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT id, account_id, type, entity_type, action, now()
                  FROM webhookhub_event
-                WHERE id = ANY(%s::uuid[]) AND wake_at IS NOT NULL
+                WHERE id IN (SELECT unnest(%s::uuid[])
+                              UNION
+                             (SELECT id FROM webhookhub_event WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT %s))
+                  AND wake_at IS NOT NULL
                 ORDER BY id
                   FOR UPDATE SKIP LOCKED""",
-            [array_literal(event_ids)],
+            [array_literal(event_ids), EVENTS_A_BATCH],
         )
         return [_Event(*row) for row in cursor.fetchall()]
 
