@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -40,8 +40,13 @@ class Admission:
     refused: dict[Refusal, list[Claim]]
 
 
-def admit(claims: Sequence[Claim], endpoints: Mapping[UUID, Endpoint]) -> Admission:
-    """Sort the claims into those that may be sent and those that may not. Pure."""
+def admit(
+    claims: Sequence[Claim], endpoints: Mapping[UUID, Endpoint], *, crowded: Set[UUID] = frozenset()
+) -> Admission:
+    """Sort the claims into those that may be sent and those that may not. Pure.
+
+    `crowded` are the subscriptions whose share of this process is taken by requests that nothing answers.
+    """
     admission = Admission(admitted=[], refused={})
     for claim in claims:
         endpoint = endpoints.get(claim.subscription_id)
@@ -49,6 +54,8 @@ def admit(claims: Sequence[Claim], endpoints: Mapping[UUID, Endpoint]) -> Admiss
             admission.refused.setdefault(Refusal.DELETED, []).append(claim)
         elif not endpoint.enabled or not endpoint.live_secrets(claim.claimed_at):
             admission.refused.setdefault(Refusal.DISABLED, []).append(claim)
+        elif claim.subscription_id in crowded:
+            admission.refused.setdefault(Refusal.CROWDED, []).append(claim)
         else:
             admission.admitted.append((claim, endpoint))
     return admission

@@ -38,21 +38,19 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
     endpoints = load_endpoints(
         {one.subscription_id: one.subscription_version for one in claims if one.subscription_version is not None}
     )
-    admission = admit(claims, endpoints)
+    wire = open_wire()
+    admission = admit(claims, endpoints, crowded=wire.engine.crowded())
     for refusal, refused in admission.refused.items():
         give_back(refused, refusal)
-    batch = Batch(open_wire())
-    crowded = batch.send(build_flights(admission.admitted))
-    if crowded:
-        give_back(crowded, Refusal.CROWDED)
+    batch = Batch(wire)
+    batch.send(build_flights(admission.admitted))
     retries = batch.record_until_done()
     logger.info(
         "delivered",
         extra={
             "rung": len(delivery_ids),
             "claimed": len(claims),
-            "crowded": len(crowded),
-            "refused": sum(map(len, admission.refused.values())),
+            "refused": {refusal.value: len(refused) for refusal, refused in admission.refused.items()},
             "stragglers": batch.flying,
         },
     )
@@ -92,14 +90,15 @@ class Batch:
         """Flights that have not landed."""
         return len(self._flying)
 
-    def send(self, flights: Sequence[Flight]) -> list[Claim]:
-        """Give the flights to the engine. Returns the claims whose endpoint has its share of this process taken."""
+    def send(self, flights: Sequence[Flight]) -> None:
+        """Give the flights to the engine, and those back whose endpoint has its share of this process taken."""
         with self._lock:
             self._flying.update((flight.claim.delivery_id, flight.claim.subscription_id) for flight in flights)
         crowded = [flight.claim for flight in flights if not self._wire.engine.send(flight, self._land)]
-        with self._lock:
-            self._forget(crowded)
-        return crowded
+        if crowded:
+            with self._lock:
+                self._forget(crowded)
+            give_back(crowded, Refusal.CROWDED)
 
     def record_until_done(self) -> list[NearRetry]:
         """Record what lands, until all has, the time is up, or only silent endpoints are left; the recorder has the rest."""

@@ -78,6 +78,15 @@ class Engine:
         self._start(flight, landed)
         return True
 
+    def crowded(self) -> set[UUID]:
+        """The subscriptions that take nothing more: all of their places are taken, and nothing moves."""
+        with self._lock:
+            return {
+                identifier
+                for identifier, lane in self._lanes.items()
+                if lane.on_wire >= self._endpoint_concurrency and lane.is_silent
+            }
+
     def all_silent(self, subscription_ids: Iterable[UUID]) -> bool:
         """Whether none of these endpoints has answered anything for SILENCE_SECONDS while it had requests."""
         with self._lock:
