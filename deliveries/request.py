@@ -26,7 +26,8 @@ def build_request(claim: Claim, endpoint: Endpoint, *, now: datetime, default_us
             body,
             event_id=fact.shown_id,
             timestamp=int(now.timestamp()),
-            secrets=endpoint.live_secrets(now),
+            # Those that admission saw: none may end between the claim and here.
+            secrets=endpoint.live_secrets(claim.claimed_at),
         ),
     ]
     if fact.correlation_id:
