@@ -1,4 +1,4 @@
-"""How does the hub log? One JSON object a line: the moment, the level, the stage (`deliveries.deliver`), and its numbers."""
+"""How does the hub log? One JSON object a line: the moment, the level, the stage (`webhookhub.deliver`), and its numbers."""
 
 from __future__ import annotations
 

@@ -79,10 +79,12 @@ def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[
     verdicts = [judge(landing, rng) for landing in landings]
     try:
         return patiently(partial(record, verdicts))
-    except DataError:
+    except DataError as error:
         # One of them holds what the database refuses: it must not cost its neighbours their record.
         if len(landings) == 1:
-            logger.exception("not recordable", extra={"delivery": str(verdicts[0].delivery_id)})
+            # Its code, not its text: that may repeat a response.
+            code = getattr(error.__cause__, "pgcode", None)
+            logger.error("not recordable", extra={"delivery": str(verdicts[0].delivery_id), "sqlstate": code})
             return []
         half = len(landings) // 2
         return record_landings(landings[:half], rng=rng) + record_landings(landings[half:], rng=rng)

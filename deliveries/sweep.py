@@ -157,6 +157,7 @@ _WAKE_DELIVERIES = """
         SELECT id,
                CASE WHEN claimed_at IS NOT NULL AND due_at > now() THEN 'on the wire'
                     WHEN claimed_at IS NOT NULL THEN 'lost'
+                    WHEN status NOT IN ('pending', 'held') THEN 'done'
                     WHEN expires_at <= now() THEN 'expired'
                     WHEN status = 'pending' AND due_at <= now() THEN 'due'
                     ELSE 'later'
@@ -170,11 +171,12 @@ _WAKE_DELIVERIES = """
         UPDATE webhookhub_delivery AS delivery
            SET status = CASE verdict WHEN 'expired' THEN 'failed' ELSE status END,
                failure_reason = CASE verdict WHEN 'expired' THEN 'expired' ELSE failure_reason END,
-               finished_at = CASE verdict WHEN 'expired' THEN now() END,
+               finished_at = CASE verdict WHEN 'expired' THEN now() ELSE finished_at END,
                wake_at = CASE verdict
                          WHEN 'on the wire' THEN due_at
                          WHEN 'lost' THEN now() + %(look_again_seconds)s * interval '1 second'
                          WHEN 'expired' THEN NULL
+                         WHEN 'done' THEN NULL
                          WHEN 'due' THEN least(now() + %(look_again_seconds)s * interval '1 second', expires_at)
                          WHEN 'later' THEN least(due_at, expires_at)
                          END

@@ -15,7 +15,7 @@ from subscriptions.errors import PatternError, UnsuitableUrlError
 from subscriptions.models import Secret, Subscription
 from subscriptions.signing_secrets import generate_secret, parse_secret
 from webhookhub import doorbell
-from webhookhub.encryption import encrypt
+from webhookhub.encryption import decrypt, encrypt
 from webhookhub.models import Account
 
 RELEASE_TASK = "deliveries.release"
@@ -73,6 +73,11 @@ def rotate_secret(subscription: Subscription, *, old_expires_at: datetime, text:
         subscription.secrets.filter(expires_at__gt=old_expires_at).update(expires_at=old_expires_at)
         add_secret(subscription, new)
     return new
+
+
+def reveal_secret(subscription: Subscription) -> str:
+    """The newest signing secret, in the clear: for whoever runs the receiver. Raises EncryptionKeyError."""
+    return decrypt(subscription.secrets.latest("created_at").encrypted_text)
 
 
 def set_enabled(subscription: Subscription, enabled: bool) -> None:

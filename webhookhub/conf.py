@@ -49,7 +49,7 @@ class HubSettings(BaseModel):
     response_body_max_bytes: int = Field(
         default=16_384,
         ge=0,
-        description="Bytes of a response body that are kept with the attempt; reading stops there.",
+        description="Bytes of a response body that are kept with the attempt; a longer one is marked as cut.",
     )
     endpoint_concurrency: int = Field(
         default=32, ge=1, description="Requests that one worker process has on the wire to one subscription at a time."

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 
 from webhookhub import doorbell
 
@@ -24,6 +27,23 @@ def readyz(request: HttpRequest) -> JsonResponse:
         },
         status=200 if ready else 503,
     )
+
+
+class HealthMiddleware:
+    """Answers both before any other middleware looks at the request's host or scheme."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """`/healthz` and `/readyz`, with and without a slash behind."""
+        match request.path_info.rstrip("/"):
+            case "/healthz":
+                return healthz(request)
+            case "/readyz":
+                return readyz(request)
+            case _:
+                return self._get_response(request)
 
 
 def _database_answers() -> bool:

@@ -7,64 +7,113 @@ from webhookhub.partitioned_model import CreatePartitionedModel
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('subscriptions', '0001_initial'),
-        ('webhookhub', '0001_initial'),
+        ("subscriptions", "0001_initial"),
+        ("webhookhub", "0001_initial"),
     ]
 
     operations = [
         CreatePartitionedModel(
-            name='DeliveryAttempt',
+            name="DeliveryAttempt",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('delivery_id', models.UUIDField()),
-                ('number', models.PositiveIntegerField(help_text='1 for the first attempt of a delivery.')),
-                ('started_at', models.DateTimeField()),
-                ('outcome', models.CharField(max_length=32)),
-                ('status_code', models.PositiveSmallIntegerField(null=True)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('dns_ms', models.FloatField(null=True)),
-                ('connect_ms', models.FloatField(null=True)),
-                ('tls_ms', models.FloatField(null=True)),
-                ('first_byte_ms', models.FloatField(null=True)),
-                ('total_ms', models.FloatField(null=True)),
-                ('peer_address', models.CharField(blank=True, max_length=64)),
-                ('connection_reused', models.BooleanField(default=False)),
-                ('response_headers', models.TextField(blank=True, help_text='One `name: value` a line.')),
-                ('response_body', models.TextField(blank=True)),
-                ('response_truncated', models.BooleanField(default=False)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("delivery_id", models.UUIDField()),
+                ("number", models.PositiveIntegerField(help_text="1 for the first attempt of a delivery.")),
+                ("started_at", models.DateTimeField()),
+                ("outcome", models.CharField(max_length=32)),
+                ("status_code", models.PositiveSmallIntegerField(null=True)),
+                ("error", models.CharField(blank=True, max_length=500)),
+                ("dns_ms", models.FloatField(null=True)),
+                ("connect_ms", models.FloatField(null=True)),
+                ("tls_ms", models.FloatField(null=True)),
+                ("first_byte_ms", models.FloatField(null=True)),
+                ("total_ms", models.FloatField(null=True)),
+                ("peer_address", models.CharField(blank=True, max_length=64)),
+                ("connection_reused", models.BooleanField(default=False)),
+                ("response_headers", models.TextField(blank=True, help_text="One `name: value` a line.")),
+                ("response_body", models.TextField(blank=True)),
+                ("response_truncated", models.BooleanField(default=False)),
             ],
             options={
-                'verbose_name': 'attempt',
-                'db_table': 'webhookhub_delivery_attempt',
+                "verbose_name": "attempt",
+                "db_table": "webhookhub_delivery_attempt",
             },
         ),
         CreatePartitionedModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('trigger', models.CharField(default='event', help_text='What asked for it: the event itself, or a replay.', max_length=64)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('held', 'Held'), ('delivered', 'Delivered'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='pending', max_length=16)),
-                ('attempt_count', models.PositiveIntegerField(default=0)),
-                ('due_at', models.DateTimeField()),
-                ('wake_at', models.DateTimeField(null=True)),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('failure_reason', models.CharField(blank=True, max_length=32)),
-                ('last_outcome', models.CharField(blank=True, max_length=32)),
-                ('last_status_code', models.PositiveSmallIntegerField(null=True)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='webhookhub.account')),
-                ('event', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='webhookhub.event')),
-                ('subscription', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='subscriptions.subscription')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                (
+                    "trigger",
+                    models.CharField(
+                        default="event", help_text="What asked for it: the event itself, or a replay.", max_length=64
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("held", "Held"),
+                            ("delivered", "Delivered"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("attempt_count", models.PositiveIntegerField(default=0)),
+                ("due_at", models.DateTimeField()),
+                ("wake_at", models.DateTimeField(null=True)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("failure_reason", models.CharField(blank=True, max_length=32)),
+                ("last_outcome", models.CharField(blank=True, max_length=32)),
+                ("last_status_code", models.PositiveSmallIntegerField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="webhookhub.account",
+                    ),
+                ),
+                (
+                    "event",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="webhookhub.event",
+                    ),
+                ),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="subscriptions.subscription",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'db_table': 'webhookhub_delivery',
-                'indexes': [models.Index(condition=models.Q(('wake_at__isnull', False)), fields=['wake_at'], name='delivery_wake_at'), models.Index(condition=models.Q(('status', 'held')), fields=['subscription'], name='delivery_held')],
+                "verbose_name_plural": "deliveries",
+                "db_table": "webhookhub_delivery",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("wake_at__isnull", False)), fields=["wake_at"], name="delivery_wake_at"
+                    ),
+                    models.Index(condition=models.Q(("status", "held")), fields=["subscription"], name="delivery_held"),
+                ],
             },
         ),
     ]

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from webhookhub import ids
+from webhookhub.accounts import find_account
 from webhookhub.ecmascript import NotJsonError, parse
 from webhookhub.errors import BadEventError, EventDataError
 from webhookhub.event_file import EventFile
@@ -34,8 +35,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError that says what is wrong; nothing was stored then."""
-        account = options["account"] or self._only_account()
         try:
+            account = find_account(options["account"])
             if options["file"] is not None:
                 self._emit_file(options["file"], account, skip_bad=options["skip_bad"])
             else:
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         except (BadEventError, OSError) as error:
             raise CommandError(str(error)) from error
 
-    def _emit_one(self, account: Account | str, options: dict[str, Any]) -> None:
+    def _emit_one(self, account: Account, options: dict[str, Any]) -> None:
         if options["type"] is None or options["data"] is None:
             raise CommandError("say what happened: `emit TYPE --data JSON`, or `emit --file FILE.ndjson`")
         try:
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         )
         self.stdout.write(ids.show("event", event_id))
 
-    def _emit_file(self, path: Path, account: Account | str, *, skip_bad: bool) -> None:
+    def _emit_file(self, path: Path, account: Account, *, skip_bad: bool) -> None:
         file = EventFile(path, progress=self._show_progress if sys.stderr.isatty() else None)
         recorded = file.emit(account=account, skip_bad=skip_bad)
         for problem in file.problems:
@@ -72,9 +73,3 @@ class Command(BaseCommand):
         width = 40
         bar = "█" * int(done * width)
         self.stderr.write(f"\r{bar:░<{width}} {done:4.0%}", ending="\n" if done >= 1 else "")
-
-    def _only_account(self) -> Account:
-        accounts = list(Account.objects.order_by("id")[:2])
-        if len(accounts) != 1:
-            raise CommandError("there is no account yet" if not accounts else "name the account: --account acc_…")
-        return accounts[0]
