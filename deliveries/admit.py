@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import connection
 
 from deliveries.claim import Claim
+from deliveries.hold import HELD_LOOK_AGAIN_SECONDS
 from deliveries.patience import patiently
 from subscriptions.endpoints import Endpoint
 from webhookhub.ids import array_literal
@@ -92,7 +93,10 @@ _GIVE_BACK_CANCELLED = """
      WHERE id = ANY(%(ids)s::uuid[]) AND status = 'cancelled' AND claimed_at = %(claimed_at)s
 """
 _CHANGES = {
-    Refusal.DISABLED: "status = 'held', due_at = now(), wake_at = expires_at",
+    Refusal.DISABLED: (
+        f"status = 'held', due_at = now(), "
+        f"wake_at = least(now() + interval '{HELD_LOOK_AGAIN_SECONDS} seconds', expires_at)"
+    ),
     Refusal.DELETED: (
         "status = 'cancelled', failure_reason = 'subscription deleted', finished_at = now(), wake_at = NULL"
     ),

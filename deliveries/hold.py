@@ -14,6 +14,8 @@ from webhookhub.conf import hub_settings
 logger = logging.getLogger("webhookhub.hold")
 
 ROWS_A_STATEMENT = 1000
+# A release rings like everything else, and a ring may be lost: after so long the sweep releases what may go.
+HELD_LOOK_AGAIN_SECONDS = 900
 
 
 def release(subscription_id: UUID) -> int:

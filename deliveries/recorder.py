@@ -35,7 +35,8 @@ class Recorder:
 
     def put(self, landing: Landing) -> None:
         """Record this soon."""
-        if self._thread is None:
+        # One that fell over something unforeseen loses what it had in hand to the leases; the next results get another.
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
         self._landings.put(landing)

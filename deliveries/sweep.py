@@ -17,13 +17,15 @@ from uuid import UUID
 from django.db import connection
 
 from deliveries.admit import CROWDED
-from deliveries.cancel import cancel
 from deliveries.fan_out import DELIVER_TASK
+from deliveries.hold import HELD_LOOK_AGAIN_SECONDS, release
 from deliveries.outcome import WorkerLost
 from deliveries.record import NearRetry, Verdict, record
 from deliveries.recorder import ring_for
 from deliveries.schedule import schedule
-from subscriptions.endpoints import Endpoint, load_endpoints
+from subscriptions.builtin_profiles import DEFAULT_PROFILE
+from subscriptions.endpoints import load_endpoints
+from subscriptions.profiles import DeliveryProfile
 from webhookhub import doorbell
 from webhookhub.conf import hub_settings
 from webhookhub.events import FAN_OUT_TASK
@@ -58,6 +60,8 @@ def sweep() -> Counter[str]:
     while woken := _wake():
         found.update(row.verdict for row in woken)
         ring_for(_record_lost([row for row in woken if row.verdict == "lost"]))
+        for subscription_id in {row.subscription_id for row in woken if row.verdict == "held"}:
+            release(subscription_id)
         may_ring_more = _ring([row for row in woken if row.verdict == "due"])
         if len(woken) < ROWS_A_STATEMENT or not may_ring_more or time.monotonic() > end:
             break
@@ -81,7 +85,12 @@ def _sweep_events() -> int:
 def _wake() -> list[Woken]:
     with connection.cursor() as cursor:
         cursor.execute(
-            _WAKE_DELIVERIES, {"rows": ROWS_A_STATEMENT, "look_again_seconds": hub_settings().look_again_seconds}
+            _WAKE_DELIVERIES,
+            {
+                "rows": ROWS_A_STATEMENT,
+                "look_again_seconds": hub_settings().look_again_seconds,
+                "held_look_again_seconds": HELD_LOOK_AGAIN_SECONDS,
+            },
         )
         return [Woken(*row) for row in cursor.fetchall()]
 
@@ -111,18 +120,15 @@ def _record_lost(lost: Sequence[Woken]) -> list[NearRetry]:
         {row.subscription_id: row.subscription_version for row in lost if row.subscription_version is not None}
     )
     rng = random.Random()
-    verdicts, orphans = [], []
+    verdicts = []
     for row in lost:
-        if (endpoint := endpoints.get(row.subscription_id)) is None:
-            orphans.append(row.id)
-        else:
-            verdicts.append(_lost_verdict(row, endpoint, rng))
-    if orphans:
-        cancel(orphans, reason="subscription deleted")
+        endpoint = endpoints.get(row.subscription_id)
+        # One whose subscription was deleted is claimed once more, and cancelled then.
+        verdicts.append(_lost_verdict(row, endpoint.profile if endpoint is not None else DEFAULT_PROFILE, rng))
     return record(verdicts) if verdicts else []
 
 
-def _lost_verdict(row: Woken, endpoint: Endpoint, rng: random.Random) -> Verdict:
+def _lost_verdict(row: Woken, profile: DeliveryProfile, rng: random.Random) -> Verdict:
     assert row.claimed_at is not None
     outcome = WorkerLost()
     return Verdict(
@@ -133,7 +139,7 @@ def _lost_verdict(row: Woken, endpoint: Endpoint, rng: random.Random) -> Verdict
         finished_at=row.now,
         outcome=outcome,
         decision=schedule(
-            endpoint.profile,
+            profile,
             attempt_number=row.attempt_count,
             outcome=outcome,
             now=row.now,
@@ -155,10 +161,12 @@ _WAKE_EVENTS = """
 _WAKE_DELIVERIES = """
     WITH woken AS MATERIALIZED (
         SELECT id,
-               CASE WHEN claimed_at IS NOT NULL AND due_at > now() THEN 'on the wire'
+               CASE WHEN status IN ('delivered', 'failed') THEN 'over'
+                    WHEN claimed_at IS NOT NULL AND due_at > now() THEN 'on the wire'
                     WHEN claimed_at IS NOT NULL THEN 'lost'
-                    WHEN status NOT IN ('pending', 'held') THEN 'done'
+                    WHEN status = 'cancelled' THEN 'over'
                     WHEN expires_at <= now() THEN 'expired'
+                    WHEN status = 'held' THEN 'held'
                     WHEN status = 'pending' AND due_at <= now() THEN 'due'
                     ELSE 'later'
                END AS verdict
@@ -175,8 +183,9 @@ _WAKE_DELIVERIES = """
                wake_at = CASE verdict
                          WHEN 'on the wire' THEN due_at
                          WHEN 'lost' THEN now() + %(look_again_seconds)s * interval '1 second'
+                         WHEN 'over' THEN NULL
                          WHEN 'expired' THEN NULL
-                         WHEN 'done' THEN NULL
+                         WHEN 'held' THEN least(now() + %(held_look_again_seconds)s * interval '1 second', expires_at)
                          WHEN 'due' THEN least(now() + %(look_again_seconds)s * interval '1 second', expires_at)
                          WHEN 'later' THEN least(due_at, expires_at)
                          END

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
+from celery.exceptions import Reject
 from celery.signals import task_postrun, task_prerun, worker_process_shutdown, worker_shutdown
 from django.db import InterfaceError, OperationalError, close_old_connections
 
@@ -46,7 +47,7 @@ def deliver_task(self: Task[Any, None], delivery_ids: Sequence[str]) -> None:
         ring_again(self, delivery_ids)
         return
     for countdown_seconds, group in group_retries(retries).items():
-        self.retry(args=([retry.delivery_id.hex for retry in group],), countdown=countdown_seconds, throw=False)
+        retry_later(self, [retry.delivery_id.hex for retry in group], countdown_seconds)
 
 
 @shared_task(name="deliveries.sweep")
@@ -69,7 +70,16 @@ def ring_again(task: Task[Any, None], identifiers: Sequence[str]) -> None:
     """The database is away: look at these again when it may be back. Where a countdown is not safe, the sweep does."""
     logger.warning("database away", extra={"task": task.name, "count": len(identifiers)})
     if doorbell.countdown_is_safe():
-        task.retry(args=(list(identifiers),), countdown=DATABASE_AWAY_COUNTDOWN_SECONDS, throw=False)
+        retry_later(task, identifiers, DATABASE_AWAY_COUNTDOWN_SECONDS)
+
+
+def retry_later(task: Task[Any, None], identifiers: Sequence[str], countdown_seconds: float) -> None:
+    """Look at these again after so long. Where the broker is away, the sweep does."""
+    try:
+        task.retry(args=(list(identifiers),), countdown=countdown_seconds, throw=False)
+    except Reject as error:
+        # What Celery makes of a message that cannot be published.
+        logger.warning("ring dropped", extra={"count": len(identifiers), "reason": str(error)[:200]})
 
 
 @task_prerun.connect

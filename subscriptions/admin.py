@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
@@ -14,8 +15,11 @@ from unfold.admin import ModelAdmin
 
 from subscriptions.models import Profile, Subscription
 from subscriptions.profiles import InvalidProfileError
-from subscriptions.statuses import StatusTextError
-from subscriptions.subscribe import set_enabled
+from subscriptions.statuses import RetryRule, StatusSet
+from subscriptions.subscribe import check_patterns, check_url, set_enabled
+from webhookhub.errors import WebhookHubError
+
+Text = TypeVar("Text")
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -33,9 +37,39 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
                 Profile(**cleaned).to_value()
             except InvalidProfileError as error:
                 raise ValidationError({problem.field: problem.message for problem in error.problems}) from error
-            except StatusTextError as error:
-                raise ValidationError(str(error)) from error
         return cleaned
+
+    def clean_success_statuses(self) -> str:
+        """Raises ValidationError where the text is no set of statuses."""
+        return _read(StatusSet.parse, str(self.cleaned_data["success_statuses"]))
+
+    def clean_retry_on(self) -> str:
+        """Raises ValidationError where the text is no retry rule."""
+        return _read(RetryRule.parse, str(self.cleaned_data["retry_on"]))
+
+
+class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """A subscription, checked as `subscriptions.subscribe` checks a new one."""
+
+    class Meta:
+        model = Subscription
+        fields = "__all__"
+
+    def clean_url(self) -> str:
+        """Raises ValidationError where nothing can be sent to the URL."""
+        return _read(check_url, str(self.cleaned_data["url"]))
+
+    def clean_event_types(self) -> list[str]:
+        """Raises ValidationError where a pattern matches nothing."""
+        return _read(check_patterns, self.cleaned_data["event_types"])
+
+
+def _read(check: Callable[[Text], object], value: Text) -> Text:
+    try:
+        check(value)
+    except WebhookHubError as error:
+        raise ValidationError(str(error)) from error
+    return value
 
 
 @admin.register(Profile)
@@ -49,6 +83,7 @@ class ProfileAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    form = SubscriptionForm
     list_display = ("url", "shown_id", "account", "enabled", "profile")
     list_filter = ("enabled", "profile")
     list_select_related = ("account", "profile")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from subscriptions.builtin_profiles import DEFAULT_PROFILE
 from subscriptions.models import Subscription
 from subscriptions.profiles import DeliveryProfile
-from subscriptions.signing_secrets import SigningSecret, parse_secret
+from subscriptions.signing_secrets import SigningSecret, SigningSecretError, parse_secret
+from subscriptions.subscribe import check_url
 from webhookhub.encryption import decrypt
+from webhookhub.errors import WebhookHubError
+
+logger = logging.getLogger("webhookhub.endpoints")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,13 +58,16 @@ def load_endpoints(versions: Mapping[UUID, int]) -> dict[UUID, Endpoint]:
 
     A version that did not move costs nothing. One that did is read with its profile and secrets in two statements for all.
     """
-    moved = [identifier for identifier, version in versions.items() if not _is_known(identifier, version)]
+    found = {
+        identifier: _endpoints[identifier] for identifier, version in versions.items() if _is_known(identifier, version)
+    }
+    moved = versions.keys() - found
     if moved:
         if len(_endpoints) > MOST_KEPT:
             _endpoints.clear()
         for row in Subscription.objects.filter(id__in=moved).select_related("profile").prefetch_related("secrets"):
-            _endpoints[row.id] = _endpoint(row)
-    return {identifier: _endpoints[identifier] for identifier in versions if identifier in _endpoints}
+            found[row.id] = _endpoints[row.id] = _endpoint(row)
+    return found
 
 
 def _is_known(identifier: UUID, version: int) -> bool:
@@ -67,6 +76,25 @@ def _is_known(identifier: UUID, version: int) -> bool:
 
 
 def _endpoint(row: Subscription) -> Endpoint:
+    """The row's endpoint. One that makes no sense takes nothing until it is mended, and costs its neighbours nothing."""
+    try:
+        check_url(row.url)
+        return _usable_endpoint(row)
+    except (WebhookHubError, SigningSecretError) as error:
+        logger.error("unusable subscription", extra={"subscription": row.shown_id, "reason": str(error)[:200]})
+        return Endpoint(
+            subscription_id=row.id,
+            account_id=row.account_id,
+            version=row.version,
+            url=row.url,
+            enabled=False,
+            authorization="",
+            profile=DEFAULT_PROFILE,
+            secrets=(),
+        )
+
+
+def _usable_endpoint(row: Subscription) -> Endpoint:
     newest_first = sorted(row.secrets.all(), key=lambda secret: secret.created_at, reverse=True)
     return Endpoint(
         subscription_id=row.id,

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
-from subscriptions.errors import PatternError, UnsuitableUrlError
-from subscriptions.models import Secret, Subscription
+from subscriptions.errors import EntityError, PatternError, UnknownProfileError, UnsuitableUrlError
+from subscriptions.models import Profile, Secret, Subscription
 from subscriptions.signing_secrets import generate_secret, parse_secret
 from webhookhub import doorbell
 from webhookhub.encryption import decrypt, encrypt
@@ -43,6 +43,9 @@ def subscribe(
     """
     check_url(url)
     check_patterns(event_types)
+    check_entity(entity_type, action)
+    if not Profile.objects.filter(name=profile).exists():
+        raise UnknownProfileError(f"there is no delivery profile {profile[:80]!r}")
     wants_everything = not event_types and not entity_type
     with transaction.atomic():
         subscription = Subscription.objects.create(
@@ -101,6 +104,15 @@ def check_url(url: str) -> None:
         suitable = False
     if not suitable:
         raise UnsuitableUrlError(f"{url[:200]!r} is not an http or https URL, such as https://example.com/webhooks")
+
+
+def check_entity(entity_type: str, action: str) -> None:
+    """Raises EntityError, which says what would be right."""
+    for field, value, longest in (("entity_type", entity_type, 128), ("action", action, 32)):
+        if len(value) > longest:
+            raise EntityError(f"{field} has {len(value)} characters; at most {longest} are allowed")
+    if action and not entity_type:
+        raise EntityError(f"action {action!r} needs the entity_type that it is done to, such as product")
 
 
 def check_patterns(event_types: Sequence[str]) -> None:

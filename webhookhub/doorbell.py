@@ -14,6 +14,7 @@ from uuid import UUID
 from celery import current_app
 from kombu import Exchange, Queue
 from kombu.exceptions import KombuError, OperationalError
+from kombu.transport import redis
 
 logger = logging.getLogger("webhookhub.doorbell")
 
@@ -57,8 +58,18 @@ def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float
 
 
 def waiting(queue: str) -> int:
-    """Messages that wait in `queue`. Raises OperationalError where the broker is away."""
-    with current_app.connection_or_acquire() as connection, connection.channel() as channel:
+    """Messages that wait in `queue`; none where the broker is away, which the ring that follows finds out and says."""
+    try:
+        with current_app.connection_or_acquire() as connection:
+            # Without it kombu fails with an AttributeError of its own where nobody listens.
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+            return _count(connection, queue)
+    except (KombuError, OSError):
+        return 0
+
+
+def _count(connection: Any, queue: str) -> int:
+    with connection.channel() as channel:
         # Not a passive declaration: kombu asks Redis for the queue without our `global_keyprefix`, and never finds it.
         declared: Any = current_app.amqp.queues[queue](channel).queue_declare(passive=False, channel=channel)
         return int(declared.message_count)
@@ -79,6 +90,22 @@ def countdown_is_safe() -> bool:
     whole prefetch, so near retries wait for the sweep as all others do.
     """
     return not current_app.conf.broker_url.startswith("amqp")
+
+
+class LastingChannel(redis.Channel):
+    """A channel to Redis whose end a worker survives.
+
+    When the broker goes away, kombu 5.7.0 gives messages back and acknowledges them on a channel that is closed already;
+    AttributeError was the answer, and the end of the worker. A lost connection is an error that Celery knows.
+    """
+
+    def _connparams(self, *arguments: Any, **options: Any) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise ConnectionError("the broker went away while this channel was in use")
+        return super()._connparams(*arguments, **options)  # type: ignore[misc]  # kombu carries types for its surface only
+
+
+redis.Transport.Channel = LastingChannel
 
 
 def queues(broker_url: str) -> tuple[Queue, ...]:

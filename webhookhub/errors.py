@@ -32,7 +32,9 @@ class UnknownAccountError(BadEventError):
 class EventTypeError(BadEventError):
     """The event type, entity type, action or another label has characters or a length that are not allowed."""
 
-    field = "type"
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class EventDataError(BadEventError):

@@ -135,7 +135,8 @@ def _check_labels(event: NewEvent) -> None:
     for field, pattern, longest, allowed in _LABELS:
         value = getattr(event, field)
         if not isinstance(value, str) or len(value) > longest or not pattern.fullmatch(value):
-            raise EventTypeError(f"{field} {str(value)[:140]!r} is not allowed: it takes up to {longest} {allowed}")
+            message = f"{field} {str(value)[:140]!r} is not allowed: it takes up to {longest} {allowed}"
+            raise EventTypeError(message, field=field)
 
 
 def _insert(rows: Sequence[_Row], account_id: UUID) -> None:

@@ -95,5 +95,5 @@ def account_id_of(account: Account | UUID | str) -> UUID:
             return account.id
         case UUID():
             return account
-        case str():
-            return ids.read("account", account)
+        case _:
+            return ids.read("account", str(account))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg2 import sql
 
 from webhookhub.ids import first_id_at
@@ -27,15 +27,30 @@ def create_partitions(table: str, *, now: datetime) -> list[str]:
         name = f"{table}_{start:%Y%m%d}"
         if name in existing:
             continue
-        with connection.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM (%s) TO (%s)").format(
-                    sql.Identifier(name), sql.Identifier(table)
-                ),
-                [str(first_id_at(start)), str(first_id_at(start + timedelta(days=PARTITION_DAYS)))],
-            )
+        _make_partition(table, name, start)
         made.append(name)
     return made
+
+
+def _make_partition(table: str, name: str, start: datetime) -> None:
+    """Make one partition, with the rows of its time that the default partition caught while it was missing."""
+    bounds = [str(first_id_at(start)), str(first_id_at(start + timedelta(days=PARTITION_DAYS)))]
+    names = {"name": sql.Identifier(name), "table": sql.Identifier(table), "rest": sql.Identifier(f"{table}_default")}
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Nobody may add to the default partition between the move and the attachment.
+        cursor.execute(sql.SQL("LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE").format(**names))
+        cursor.execute(
+            sql.SQL("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(**names)
+        )
+        cursor.execute(
+            sql.SQL(
+                "WITH moved AS (DELETE FROM {rest} WHERE id >= %s AND id < %s RETURNING *) INSERT INTO {name} SELECT * FROM moved"
+            ).format(**names),
+            bounds,
+        )
+        cursor.execute(
+            sql.SQL("ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)").format(**names), bounds
+        )
 
 
 def drop_partitions(table: str, *, before: datetime) -> list[str]:
