@@ -1,0 +1,245 @@
+"""What an administrator sees and does, through the pages."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from deliveries.models import Delivery, Status
+from deliveries.record import record_landings
+from subscriptions.builtin_profiles import BUILT_IN_PROFILES
+from subscriptions.models import Profile, Subscription
+from tests.integration.conftest import Listen
+from tests.integration.rows import answered, change, claim_one, land, make_pending, read_delivery
+from webhookhub.api_keys import create_api_key
+
+# Static files come from the packages; the folder for collected ones need not exist.
+pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
+
+MODELS = [
+    "webhookhub_account",
+    "webhookhub_apikey",
+    "webhookhub_event",
+    "subscriptions_profile",
+    "subscriptions_subscription",
+    "deliveries_delivery",
+    "deliveries_deliveryattempt",
+]
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(settings: Settings) -> None:
+    """Hashing one well takes longer than the rest of a test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def delivery(subscription: Subscription) -> Delivery:
+    """A delivery that was attempted once, and everything that is around one."""
+    create_api_key(subscription.account, "a key")
+    (delivery_id,) = make_pending(subscription)
+    record_landings([land(claim_one(delivery_id), answered(500, body=b"<script>"))], rng=Random())
+    return read_delivery(delivery_id)
+
+
+@pytest.mark.usefixtures("delivery")
+@pytest.mark.parametrize("model", MODELS)
+def test_the_list_of_every_model_opens_and_shows_its_rows(model: str, admin_client: Client) -> None:
+    response = admin_client.get(reverse(f"admin:{model}_changelist"))
+    assert response.status_code == 200
+    assert len(response.context["cl"].result_list) > 0
+
+
+@pytest.mark.usefixtures("delivery")
+@pytest.mark.parametrize("model", MODELS)
+def test_the_page_of_a_row_of_every_model_opens(model: str, admin_client: Client) -> None:
+    row = admin_client.get(reverse(f"admin:{model}_changelist")).context["cl"].result_list[0]
+    assert admin_client.get(reverse(f"admin:{model}_change", args=[row.pk])).status_code == 200
+
+
+def test_what_a_receiver_answered_cannot_script_the_page(delivery: Delivery, admin_client: Client) -> None:
+    listed = admin_client.get(reverse("admin:deliveries_deliveryattempt_changelist")).context["cl"].result_list
+    page = admin_client.get(reverse("admin:deliveries_deliveryattempt_change", args=[listed[0].pk])).content.decode()
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_sees_a_list_without_logging_in(model: str, client: Client) -> None:
+    response = client.get(reverse(f"admin:{model}_changelist"))
+    assert (response.status_code, "login" in response["Location"]) == (302, True)
+
+
+@pytest.mark.usefixtures("delivery")
+@pytest.mark.parametrize("model", ["webhookhub_event", "deliveries_delivery", "deliveries_deliveryattempt"])
+def test_what_the_hub_recorded_is_not_added_changed_or_deleted_by_hand(model: str, admin_client: Client) -> None:
+    row = admin_client.get(reverse(f"admin:{model}_changelist")).context["cl"].result_list[0]
+    assert admin_client.get(reverse(f"admin:{model}_add")).status_code == 403
+    assert admin_client.post(reverse(f"admin:{model}_change", args=[row.pk]), {}).status_code == 403
+    assert admin_client.post(reverse(f"admin:{model}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_no_secret_is_on_any_page_of_a_subscription(subscription: Subscription, admin_client: Client) -> None:
+    stored = subscription.secrets.get().encrypted_text
+    page = admin_client.get(reverse("admin:subscriptions_subscription_change", args=[subscription.pk])).content.decode()
+    assert stored not in page
+    assert "whsec_" not in page
+
+
+def act(client: Client, model: str, action: str, *rows: Any) -> str:
+    response = client.post(
+        reverse(f"admin:{model}_changelist"),
+        {"action": action, "_selected_action": [str(row) for row in rows]},
+        follow=True,
+    )
+    assert response.status_code == 200
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+def test_outstanding_deliveries_are_cancelled_and_those_that_are_done_stay(
+    subscription: Subscription, admin_client: Client
+) -> None:
+    identifiers = make_pending(subscription, 4)
+    for identifier, status in zip(identifiers[1:], (Status.HELD, Status.DELIVERED, Status.FAILED), strict=True):
+        change([identifier], status=status)
+    said = act(admin_client, "deliveries_delivery", "cancel_selected", *identifiers)
+    assert said == "2 deliveries were cancelled."
+    assert [read_delivery(identifier).status for identifier in identifiers] == [
+        Status.CANCELLED,
+        Status.CANCELLED,
+        Status.DELIVERED,
+        Status.FAILED,
+    ]
+    assert read_delivery(identifiers[0]).failure_reason == "cancelled in the admin"
+
+
+@pytest.mark.parametrize(("permission", "may_cancel"), [("view_delivery", False), ("change_delivery", True)])
+def test_cancelling_takes_the_permission_to_change_deliveries(
+    permission: str, may_cancel: bool, delivery: Delivery, client: Client
+) -> None:
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.add(*Permission.objects.filter(codename__in=["view_delivery", permission]))
+    client.force_login(bob)
+    act(client, "deliveries_delivery", "cancel_selected", delivery.id)
+    assert (read_delivery(delivery.id).status == Status.CANCELLED) is may_cancel
+
+
+def test_deliveries_to_a_subscription_that_was_deleted_are_still_listed(
+    delivery: Delivery, subscription: Subscription, admin_client: Client
+) -> None:
+    subscription.delete()
+    response = admin_client.get(reverse("admin:deliveries_delivery_changelist"))
+    assert [row.pk for row in response.context["cl"].result_list] == [delivery.id]
+    assert admin_client.get(reverse("admin:deliveries_delivery_change", args=[delivery.id])).status_code == 200
+
+
+def test_events_of_an_account_that_was_deleted_are_still_listed(delivery: Delivery, admin_client: Client) -> None:
+    Subscription.objects.get().account.delete()
+    response = admin_client.get(reverse("admin:webhookhub_event_changelist"))
+    assert [row.pk for row in response.context["cl"].result_list] == [delivery.event_id]
+
+
+def test_enabling_in_the_list_rings_for_the_release_and_disabling_does_not(
+    subscription: Subscription, admin_client: Client, listen: Listen
+) -> None:
+    act(admin_client, "subscriptions_subscription", "disable", subscription.id)
+    subscription.refresh_from_db()
+    assert (subscription.enabled, listen("maintenance")) == (False, [])
+    act(admin_client, "subscriptions_subscription", "enable", subscription.id)
+    subscription.refresh_from_db()
+    assert (subscription.enabled, [rung.ids for rung in listen("maintenance")]) == (True, [[subscription.id]])
+
+
+def form_of(client: Client, url: str) -> dict[str, Any]:
+    """The values of an admin form as a browser would send them back."""
+    form = client.get(url).context["adminform"].form
+    sent: dict[str, Any] = {}
+    for name in form.fields:
+        value = form[name].value()
+        if value is True:
+            sent[name] = "on"
+        elif value is not False and value is not None:
+            sent[name] = ",".join(map(str, value)) if isinstance(value, list) else value
+    return sent
+
+
+def test_enabling_on_the_page_rings_for_the_release(
+    subscription: Subscription, admin_client: Client, listen: Listen
+) -> None:
+    Subscription.objects.update(enabled=False)
+    url = reverse("admin:subscriptions_subscription_change", args=[subscription.pk])
+    assert admin_client.post(url, form_of(admin_client, url) | {"enabled": "on"}).status_code == 302
+    assert [rung.ids for rung in listen("maintenance")] == [[subscription.id]]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("url", "not a url"), ("url", "http://[::1"), ("event_types", "order shipped"), ("event_types", "*.order")],
+)
+def test_the_page_of_a_subscription_refuses_what_could_not_be_delivered(
+    field: str, value: str, subscription: Subscription, admin_client: Client
+) -> None:
+    url = reverse("admin:subscriptions_subscription_change", args=[subscription.pk])
+    response = admin_client.post(url, form_of(admin_client, url) | {field: value})
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == [field]
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize("name", [profile.name for profile in BUILT_IN_PROFILES])
+def test_a_profile_that_is_saved_unchanged_stays_as_it_was(name: str, admin_client: Client) -> None:
+    before = Profile.objects.get(name=name).to_value()
+    url = reverse("admin:subscriptions_profile_change", args=[name])
+    assert admin_client.post(url, form_of(admin_client, url)).status_code == 302
+    assert Profile.objects.get(name=name).to_value() == before
+
+
+@pytest.mark.usefixtures("db")
+def test_a_profile_is_copied_under_another_name(admin_client: Client) -> None:
+    url = reverse("admin:subscriptions_profile_change", args=["standard"])
+    changed = {"name": "patient", "timeout_seconds": "30", "_saveasnew": "1"}
+    assert admin_client.post(url, form_of(admin_client, url) | changed).status_code == 302
+    assert Profile.objects.get(name="patient").to_value().timeout_seconds == 30
+    assert Profile.objects.get(name="standard").to_value().timeout_seconds == 15
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(
+    ("field", "value", "right"),
+    [
+        ("name", "Patient", "lower-case letters"),
+        ("timeout_seconds", "0", "from 0.1 to 60"),
+        ("timeout_seconds", "61", "from 0.1 to 60"),
+        ("timeout_seconds", "nan", "number"),
+        ("success_statuses", "banana", "codes from 200 to 599"),
+        ("success_statuses", "", "required"),
+        ("retry_on", "sometimes", "any alone"),
+        ("retry_on", "200", "counts as success already"),
+        ("intervals_seconds", "5,-1", "from 0 to"),
+        ("intervals_seconds", "5,soon", "number"),
+        ("max_interval_seconds", "1e9", "from 1 to"),
+        ("backoff_factor", "0.9", "from 1 to 10"),
+        ("max_attempts", "0", "from 1 to"),
+        ("expires_after_seconds", "0", "from 1 to"),
+        ("jitter_ratio", "0.51", "from 0 to 0.5"),
+        ("retry_after_cap_seconds", "-1", "from 0 to"),
+        ("body_form", "xml", "valid choice"),
+        ("user_agent", "a\tb", "visible ASCII"),
+        ("request_id_parameter", "a=b", "such as requestId"),
+    ],
+)
+def test_a_wrong_value_of_a_profile_is_named_with_what_would_be_right(
+    field: str, value: str, right: str, admin_client: Client
+) -> None:
+    url = reverse("admin:subscriptions_profile_change", args=["standard"])
+    sent = form_of(admin_client, url) | {"name": "patient", "_saveasnew": "1", field: value}
+    errors = admin_client.post(url, sent).context["adminform"].form.errors
+    assert field in errors
+    assert right in " ".join(errors[field])
+    assert not Profile.objects.filter(name__in=["patient", "Patient"]).exists()
