@@ -87,9 +87,7 @@ def _demo_environment(state: StateFolder, servers: LocalServers, *, wanted_port:
         "WEBHOOKHUB_DEMO_ADMIN_PASSWORD": state.secret(
             "admin-password", draw=lambda: secrets.token_urlsafe(ADMIN_PASSWORD_BYTES)
         ),
-        "WEBHOOKHUB_DEMO_API_KEY": state.secret(
-            "demo-api-key", draw=lambda: f"whk_{secrets.token_hex(API_KEY_BYTES)}"
-        ),
+        "WEBHOOKHUB_DEMO_API_KEY": state.secret("demo-api-key", draw=lambda: f"whk_{secrets.token_hex(API_KEY_BYTES)}"),
     }
 
 
