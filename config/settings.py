@@ -76,6 +76,8 @@ WHITENOISE_USE_FINDERS = True
 LOGGING = logging_settings(ENVIRONMENT)
 LOGGING_CONFIG = "config.logging.configure_logging"
 
+UNFOLD = {"SITE_TITLE": "WebhookHub", "SITE_HEADER": "WebhookHub", "SITE_SUBHEADER": "Webhooks, outstanding and done"}
+
 # ------------------------------------------------------------------------------------------------ HTTPS
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
 SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0

@@ -17,7 +17,7 @@ from webhookhub.admin import ReadOnlyAdmin
 class DeliveryAdmin(ReadOnlyAdmin):
     """Outstanding webhooks, and those that are done (000_367773aad2115c27.txt: seen and cancelled by an administrator)."""
 
-    list_display = ("shown_id", "event", "subscription", "status", "attempt_count", "last_outcome", "due_at")
+    list_display = ("shown_id", "status", "event_type", "url", "attempt_count", "last_outcome", "due_at")
     list_filter = ("status", "last_outcome")
     # A join would hide the deliveries of what was deleted; and an empty tuple keeps Django from joining by itself.
     list_select_related = ()
@@ -27,6 +27,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """With the events and subscriptions of a page in one query each."""
         return super().get_queryset(request).prefetch_related("event", "subscription")  # type: ignore[no-any-return]  # unfold carries no types
+
+    @admin.display(description="event")
+    def event_type(self, delivery: Delivery) -> str:
+        """What happened; the event itself may be past its retention."""
+        return delivery.event.type if delivery.event else "-"
+
+    @admin.display(description="where to")
+    def url(self, delivery: Delivery) -> str:
+        """Where it goes; the subscription itself may be deleted."""
+        return delivery.subscription.url if delivery.subscription else "-"
 
     @admin.action(description="Cancel: send nothing more", permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
