@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import billiard.pool
 from celery import Task, shared_task
 from celery.exceptions import Reject
-from celery.signals import task_postrun, task_prerun, worker_process_shutdown, worker_shutdown
+from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown, worker_shutdown
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from deliveries import partitions
@@ -29,6 +30,10 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 DATABASE_AWAY_COUNTDOWN_SECONDS = 2
 # Longest deadline of a request (a profile's timeout is at most 60 s) before what is on the wire is given up at shutdown.
 SHUTDOWN_SECONDS = 60.0
+# Tenths of a second for which a worker's process waits, before it ends, for the main process to hear of its last tasks.
+# At a warm shutdown nobody may be listening any more, and the half minute that billiard waits is longer than a worker is
+# given to end; all that is lost is an acknowledgement, and a message that comes again claims nothing.
+LAST_WORD_TENTHS = 20
 
 
 @shared_task(bind=True, name=FAN_OUT_TASK, max_retries=None)
@@ -87,6 +92,12 @@ def retry_later(task: Task[Any, None], identifiers: Sequence[str], countdown_sec
 def drop_dead_connections(**_: object) -> None:
     """Connections outlive a task (see `config.celery`); Django's own rules say when one is too old or broken."""
     close_old_connections()
+
+
+@worker_process_init.connect
+def end_in_time(**_: object) -> None:
+    """A worker's process does not outstay the grace that its machine gives it."""
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = LAST_WORD_TENTHS
 
 
 @worker_process_shutdown.connect
