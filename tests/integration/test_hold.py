@@ -80,12 +80,15 @@ def test_a_crowded_delivery_is_looked_at_when_it_expires_if_that_is_sooner(subsc
 
 
 @pytest.mark.parametrize("refusal", list(Refusal))
-def test_what_was_cancelled_meanwhile_stays_cancelled(subscription: Subscription, refusal: Refusal) -> None:
+def test_what_was_cancelled_meanwhile_stays_cancelled_and_has_spent_no_attempt(
+    subscription: Subscription, refusal: Refusal
+) -> None:
     one = claim_one(make_pending(subscription)[0])
     cancel([one.delivery_id], reason="by Alice")
     give_back([one], refusal)
     row = read_delivery(one.delivery_id)
     assert (row.status, row.failure_reason) == (Status.CANCELLED, "by Alice")
+    assert (row.attempt_count, row.claimed_at, row.wake_at) == (0, None, None)
 
 
 @pytest.mark.parametrize("refusal", list(Refusal))
