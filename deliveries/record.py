@@ -95,6 +95,8 @@ def record(verdicts: Sequence[Verdict]) -> list[NearRetry]:
 
     A verdict whose claim is no longer the delivery's own still leaves its attempt on record, and changes nothing else.
     """
+    if not verdicts:
+        return []
     settings = hub_settings()
     near_seconds = settings.near_retry_seconds if doorbell.countdown_is_safe() else 0.0
     rows = [_row(verdict, settings, near_seconds) for verdict in verdicts]

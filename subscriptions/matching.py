@@ -12,6 +12,10 @@ from subscriptions.models import Subscription
 from webhookhub.models import Account
 
 ALL_TYPES = "*"
+# A subscription that names an entity type alone wants whatever is done to it.
+ANY_ACTION = ""
+# Accounts whose index is kept: a bound on memory, and those in use come back at once.
+MOST_KEPT = 1000
 _SUFFIX = ".*"
 
 
@@ -42,12 +46,13 @@ class SubscriptionIndex:
     def match(self, *, event_type: str, entity_type: str, action: str) -> list[Subscriber]:
         """Everybody who wants such an event, each once, in the order of their ids."""
         found: dict[UUID, Subscriber] = {}
-        for key in (ALL_TYPES, event_type, *_prefixes(event_type)):
-            for subscriber in self.by_type.get(key, ()):
+        for pattern in (ALL_TYPES, event_type, *_prefixes(event_type)):
+            for subscriber in self.by_type.get(pattern, ()):
                 found[subscriber.id] = subscriber
         if entity_type:
-            for subscriber in self.by_entity.get((entity_type, action), ()):
-                found[subscriber.id] = subscriber
+            for entity in {(entity_type, action), (entity_type, ANY_ACTION)}:
+                for subscriber in self.by_entity.get(entity, ()):
+                    found[subscriber.id] = subscriber
         return [found[identifier] for identifier in sorted(found)]
 
 
@@ -56,13 +61,15 @@ _indexes: dict[UUID, SubscriptionIndex] = {}
 
 def load_indexes(account_ids: Iterable[UUID]) -> dict[UUID, SubscriptionIndex]:
     """The index of each account, up to date with what is committed. An account that is gone has an empty one."""
-    versions = dict(Account.objects.filter(id__in=set(account_ids)).values_list("id", "subscriptions_version"))
-    for account_id, version in versions.items():
+    found = {account_id: SubscriptionIndex(version=0) for account_id in account_ids}
+    if len(_indexes) > MOST_KEPT:
+        _indexes.clear()
+    for account_id, version in Account.objects.filter(id__in=found).values_list("id", "subscriptions_version"):
         if (known := _indexes.get(account_id)) is None or known.version != version:
             # The version was read first: a change in between makes the index newer than it says, and it is loaded again.
-            _indexes[account_id] = _build_index(account_id, version)
-    nothing = SubscriptionIndex(version=0)
-    return {account_id: _indexes[account_id] if account_id in versions else nothing for account_id in account_ids}
+            known = _indexes[account_id] = _build_index(account_id, version)
+        found[account_id] = known
+    return found
 
 
 def _build_index(account_id: UUID, version: int) -> SubscriptionIndex:

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from webhookhub.conf import hub_settings
 from webhookhub.encryption import encrypt
 from webhookhub.errors import EncryptionKeyError
 
+# The longest that a delivery profile may wait for an answer.
+LONGEST_TIMEOUT_SECONDS = 60
+
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E001: a setting of WEBHOOKHUB is wrong. E002: secrets cannot be encrypted."""
+    """E001: a setting of WEBHOOKHUB is wrong. E002: secrets cannot be encrypted. W003: leases are short."""
     try:
-        hub_settings()
+        settings = hub_settings()
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="docs/configuration.md lists every setting.", id="webhookhub.E001")]
     try:
@@ -25,4 +28,9 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
     except EncryptionKeyError as error:
         hint = "Set WEBHOOKHUB_ENCRYPTION_KEYS, or encryption_keys in the setting WEBHOOKHUB."
         return [Error(str(error), hint=hint, id="webhookhub.E002")]
+    longest_claim_seconds = LONGEST_TIMEOUT_SECONDS + settings.batch_wait_seconds
+    if settings.lease_seconds <= longest_claim_seconds:
+        message = f"lease_seconds is {settings.lease_seconds}; a claim may last {longest_claim_seconds:g} seconds"
+        hint = "Make it longer, or give no profile a timeout near the longest: a lease that ends early sends twice."
+        return [Warning(message, hint=hint, id="webhookhub.W003")]
     return []

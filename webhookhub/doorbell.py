@@ -26,7 +26,7 @@ MAINTENANCE = "maintenance"
 # Ids in one message: what one claim and one record statement handle well; a message costs as much as ten deliveries.
 CHUNK = 100
 # After a failed ring nobody tries for so long: whoever records events must not wait for a dead broker again and again.
-QUIET_SECONDS = 2.0
+QUIET_SECONDS = 5.0
 
 _quiet_until = 0.0
 
@@ -120,10 +120,10 @@ def queues(broker_url: str) -> tuple[Queue, ...]:
 def transport_options(broker_url: str) -> dict[str, Any]:
     """Celery's `broker_transport_options` for this broker: no call to it may wait for ever."""
     if broker_url.startswith("amqp"):
-        return {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10, "connect_timeout": 2}
+        return {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5, "connect_timeout": 2}
     return {
         "socket_connect_timeout": 2,
-        "socket_timeout": 10,
+        "socket_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 25,
         # A message of a killed worker returns after an hour; its deliveries have long been found by their lease.

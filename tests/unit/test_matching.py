@@ -94,3 +94,16 @@ def test_an_index_finds_whom_comparing_each_pattern_would_find(prefixes: list[li
         if len(words) > len(prefix) and words[: len(prefix)] == prefix
     ]
     assert index.match(event_type=".".join(words), entity_type="", action="") == expected
+
+
+def test_an_entity_type_alone_wants_whatever_is_done_to_it() -> None:
+    index = SubscriptionIndex(1)
+    subscriber = Subscriber(id=UUID(int=1), expires_after=timedelta(days=1))
+    index.add(subscriber, patterns=(), entity=("product", ""))
+    told = [
+        action
+        for action in ("CREATE", "UPDATE", "")
+        if index.match(event_type="x", entity_type="product", action=action)
+    ]
+    assert told == ["CREATE", "UPDATE", ""]
+    assert index.match(event_type="x", entity_type="order", action="CREATE") == []
