@@ -152,7 +152,7 @@ class Batch:
     def _land(self, landing: Landing) -> None:
         """Called from the engine's thread."""
         with self._lock:
-            self._forget([landing.flight.claim])
+            self._flying.pop(landing.flight.claim.delivery_id, None)
             if self._left:
                 self._wire.recorder.put(landing)
                 return

@@ -67,7 +67,9 @@ class Engine:
         False where the endpoint's share is taken, or none of it moves: then nothing happens, and `landed` is never called.
         """
         with self._lock:
-            lane = self._lanes.setdefault(flight.claim.subscription_id, _Lane())
+            lane = self._lanes.get(flight.claim.subscription_id)
+            if lane is None:
+                lane = self._lanes[flight.claim.subscription_id] = _Lane()
             if lane.on_wire >= self._endpoint_concurrency:
                 if len(lane.waiting) >= self._endpoint_waiting or lane.is_silent:
                     return False

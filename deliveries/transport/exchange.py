@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 HeaderPairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One POST, complete: a transport sends these headers and bytes, and adds framing only.
 
     That is Host, Content-Length, and `Accept-Encoding: identity` unless another is given."""
@@ -23,8 +21,7 @@ class Request:
     """From `start` to the last byte of the answer, name resolution included."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Milliseconds since `start`, except `dns_ms`, `connect_ms` and `tls_ms`, which are durations.
 
     None means that this step did not happen, as on a reused connection."""
@@ -51,8 +48,7 @@ class FailureKind(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A final status line with its headers, and the body as far as it is kept."""
 
     status_code: int
@@ -65,15 +61,14 @@ class Answer:
     connection_reused: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoAnswer:
+class NoAnswer(NamedTuple):
     """There is no whole answer; `status_code` is set when the status line had already come."""
 
     kind: FailureKind
     message: str
     """For subscribers: short, and never naming an internal address."""
-    status_code: int | None = None
     timings: Timings
+    status_code: int | None = None
     peer_address: str | None = None
     connection_reused: bool = False
 

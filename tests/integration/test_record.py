@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +57,7 @@ def test_a_success_is_recorded_and_ends_the_delivery(subscription: Subscription)
 
 @pytest.mark.parametrize(
     ("result", "outcome", "reason"),
-    [(answered(410), "gone", "gone"), (replace(BROKEN, kind=FailureKind.BLOCKED), "blocked", "rejected")],
+    [(answered(410), "gone", "gone"), (BROKEN._replace(kind=FailureKind.BLOCKED), "blocked", "rejected")],
 )
 def test_an_end_without_success_says_why(subscription: Subscription, result: Result, outcome: str, reason: str) -> None:
     one = claimed(subscription)
@@ -71,10 +70,10 @@ def test_an_end_without_success_says_why(subscription: Subscription, result: Res
 def test_an_attempt_keeps_all_that_is_known_of_the_answer(subscription: Subscription) -> None:
     one = claimed(subscription)
     timings = Timings(dns_ms=1.5, connect_ms=2.5, tls_ms=3.5, first_byte_ms=4.5, total_ms=5.5)
-    answer = replace(
-        answered(503, ("Retry-After", "7"), ("x-ü", "€")), timings=timings, body="no: ü".encode(), truncated=True
+    answer = answered(503, ("Retry-After", "7"), ("x-ü", "€"))._replace(
+        timings=timings, body="no: ü".encode(), truncated=True
     )
-    settle(one, replace(answer, connection_reused=True))
+    settle(one, answer._replace(connection_reused=True))
     (attempt,) = read_attempts(one.delivery_id)
     assert (attempt.id, attempt.number) == (attempt_id(one.delivery_id, 1), 1)
     assert (attempt.outcome, attempt.status_code, attempt.error) == ("status", 503, "")
@@ -88,7 +87,7 @@ def test_an_attempt_keeps_all_that_is_known_of_the_answer(subscription: Subscrip
 
 def test_an_attempt_without_an_answer_says_what_went_wrong(subscription: Subscription) -> None:
     one = claimed(subscription)
-    settle(one, replace(BROKEN, status_code=200, message="closed in the middle"))
+    settle(one, BROKEN._replace(status_code=200, message="closed in the middle"))
     (attempt,) = read_attempts(one.delivery_id)
     assert (attempt.outcome, attempt.status_code, attempt.error) == ("reset", 200, "closed in the middle")
     assert (attempt.response_headers, attempt.response_body, attempt.peer_address) == ("", "", "")
@@ -117,14 +116,14 @@ def test_whatever_bytes_a_body_has_they_are_recorded_as_text(
 def test_headers_and_errors_may_hold_anything_too(subscription: Subscription) -> None:
     first, second = (claim_one(identifier) for identifier in make_pending(subscription, 2))
     settle(first, answered(200, ("a\x00", "\x00b\r\nc")))
-    settle(second, replace(BROKEN, message="\x00" * 600))
+    settle(second, BROKEN._replace(message="\x00" * 600))
     assert read_attempts(first.delivery_id)[0].response_headers == "a\ufffd: \ufffdb\r\nc"
     assert read_attempts(second.delivery_id)[0].error == "\ufffd" * 500
 
 
 def test_a_long_error_is_cut_where_the_column_ends(subscription: Subscription) -> None:
     one = claimed(subscription)
-    settle(one, replace(BROKEN, message="é" * 600))
+    settle(one, BROKEN._replace(message="é" * 600))
     assert read_attempts(one.delivery_id)[0].error == "é" * 500
 
 

@@ -32,7 +32,7 @@ def test_a_success_is_the_end() -> None:
 
 
 def test_moments_are_told_on_the_database_s_clock_from_the_claim_on() -> None:
-    took = replace(answer(200), timings=Timings(total_ms=250))
+    took = answer(200)._replace(timings=Timings(total_ms=250))
     verdict = judged(took, started_after_seconds=2.5)
     assert verdict.started_at - NOON == pytest.approx(timedelta(seconds=2.5), abs=timedelta(microseconds=10))
     assert verdict.finished_at - verdict.started_at == timedelta(milliseconds=250)
@@ -40,7 +40,7 @@ def test_moments_are_told_on_the_database_s_clock_from_the_claim_on() -> None:
 
 def test_a_retry_is_counted_from_the_end_of_the_attempt() -> None:
     # The standard profile waits 5 s after the first attempt.
-    verdict = judged(replace(answer(500), timings=Timings(total_ms=1_000)))
+    verdict = judged(answer(500)._replace(timings=Timings(total_ms=1_000)))
     assert verdict.decision == RetryAt(moment=verdict.finished_at + timedelta(seconds=5))
 
 
