@@ -25,7 +25,8 @@ from scripts.local.console import Progress, run_command, say
 NAMES = ("drain", "emit", "limit", "naive", "slow", "memory")
 # What the deliveries go to listens on the loopback, which is refused otherwise.
 ALLOW_CIDRS = "127.0.0.0/8"
-DEFAULT_PROCESSES = 2
+# As many as a delivery worker has by default.
+DEFAULT_PROCESSES = 3
 DEFAULT_ENDPOINTS = 100
 
 
@@ -69,7 +70,7 @@ def _parse_options() -> argparse.Namespace:
     add("scenarios", nargs="*", type=_name, metavar="SCENARIO", help=f"{', '.join(NAMES)}; without any, all")
     add("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     add("--size", type=_positive, metavar="N", help="deliveries (events) of each scenario, instead of its own number")
-    add("--processes", type=_positive, default=DEFAULT_PROCESSES, metavar="N", help="processes of each worker (2)")
+    add("--processes", type=_positive, default=DEFAULT_PROCESSES, metavar="N", help="processes of each worker (3)")
     add("--endpoints", type=_positive, default=DEFAULT_ENDPOINTS, metavar="N", help="that deliveries go to (100)")
     return parser.parse_args()
 

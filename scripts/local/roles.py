@@ -11,7 +11,7 @@ from scripts.local.processes import StopSteps
 WORKER_STOP: StopSteps = ((signal.SIGTERM, 20.0), (signal.SIGQUIT, 3.0))
 SERVER_STOP: StopSteps = ((signal.SIGTERM, 5.0),)
 # Workers know of each other through nothing but PostgreSQL: what they would tell each other is only traffic.
-WORKER_OPTIONS = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
+WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,13 +29,17 @@ DELIVERIES = Role(
     name="deliveries",
     command=(
         *("celery", "-A", "config", "worker", "-n", "deliveries@%h", "-Q", "deliveries,deliveries.slow"),
-        *WORKER_OPTIONS,
+        # One more than the cores of a small machine: while one waits for the database, another builds or records.
+        *("--concurrency", "3", *WORKER_OPTIONS),
     ),
     stop_steps=WORKER_STOP,
 )
 WORKER = Role(
     name="worker",
-    command=("celery", "-A", "config", "worker", "-n", "worker@%h", "-Q", "fanout,maintenance", *WORKER_OPTIONS),
+    command=(
+        *("celery", "-A", "config", "worker", "-n", "worker@%h", "-Q", "fanout,maintenance"),
+        *("--concurrency", "2", *WORKER_OPTIONS),
+    ),
     stop_steps=WORKER_STOP,
 )
 BEAT = Role(
