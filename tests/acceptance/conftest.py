@@ -149,6 +149,15 @@ def hub(make_hub: MakeHub) -> Hub:
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def each_hub(request: pytest.FixtureRequest, make_hub: MakeHub) -> Hub:
+    """A hub with everything but a delivery worker, on each broker."""
+    hub = make_hub(broker_url=request.getfixturevalue("rabbitmq_url") if request.param == "rabbitmq" else None)
+    hub.start(WORKER)
+    hub.start(BEAT)
+    return hub
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
 def whole_hub(request: pytest.FixtureRequest, make_hub: MakeHub) -> Hub:
     """A hub with all of its processes, on each broker."""
     hub = make_hub(broker_url=request.getfixturevalue("rabbitmq_url") if request.param == "rabbitmq" else None)

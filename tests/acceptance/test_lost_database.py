@@ -13,8 +13,8 @@ from tests.receivers.recording import ACCEPTED, HELD, Answer
 
 pytestmark = pytest.mark.acceptance
 
-# Claimed by a statement whose answer broke off: one batch for each of the two processes of a worker. They were not sent.
-CLAIMED_UNKNOWINGLY = 200
+# Claimed by a statement whose answer broke off: one batch for each of the three processes of a worker. They were not sent.
+CLAIMED_UNKNOWINGLY = 300
 
 
 @pytest.fixture(scope="module")

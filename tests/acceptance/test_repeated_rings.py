@@ -13,6 +13,11 @@ from tests.receivers.recording import ACCEPTED, HELD, Answer, RecordingReceiver
 pytestmark = pytest.mark.acceptance
 
 
+@pytest.fixture(scope="module")
+def hub(each_hub: Hub) -> Hub:
+    return each_hub
+
+
 def test_a_doorbell_rung_a_hundred_times_for_one_delivery_makes_one_attempt(hub: Hub, customer: Customer) -> None:
     held = customer.subscribe(HELD)
     with hub.deliverers(2):
