@@ -45,7 +45,8 @@ def subscribe(
     check_patterns(event_types)
     check_entity(entity_type, action)
     if not Profile.objects.filter(name=profile).exists():
-        raise UnknownProfileError(f"there is no delivery profile {profile[:80]!r}")
+        names = ", ".join(Profile.objects.values_list("name", flat=True))
+        raise UnknownProfileError(f"there is no delivery profile {profile[:80]!r}; there are {names}")
     wants_everything = not event_types and not entity_type
     with transaction.atomic():
         subscription = Subscription.objects.create(

@@ -7,7 +7,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from subscriptions.errors import SubscriptionError
-from subscriptions.models import Profile
 from subscriptions.signing_secrets import SigningSecretError
 from subscriptions.subscribe import reveal_secret, subscribe
 from webhookhub.accounts import find_account
@@ -33,9 +32,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError that says what is wrong; nothing was stored then."""
-        if not Profile.objects.filter(name=options["profile"]).exists():
-            names = ", ".join(Profile.objects.values_list("name", flat=True))
-            raise CommandError(f"there is no delivery profile {options['profile']!r}; there are {names}")
         try:
             subscription = subscribe(
                 find_account(options["account"]),
