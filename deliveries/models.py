@@ -69,6 +69,14 @@ class Delivery(models.Model):
             models.Index(fields=["wake_at"], name="delivery_wake_at", condition=models.Q(wake_at__isnull=False)),
             # Read by the release of a subscription that was enabled again.
             models.Index(fields=["subscription"], name="delivery_held", condition=models.Q(status="held")),
+            # Read by the list of a webhook's deliveries, the newest first, and by its statistics.
+            models.Index(fields=["subscription", "id"], name="delivery_subscription"),
+            # Read by the lists of an account's deliveries that are outstanding, failed or cancelled.
+            models.Index(
+                fields=["account", "status", "id"],
+                name="delivery_not_delivered",
+                condition=~models.Q(status="delivered"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -107,3 +115,59 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {ids.show('delivery', self.delivery_id)}"
+
+
+class JobKind(models.TextChoices):
+    """What a job does to each delivery that its filter finds."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    REPLAY = "replay"
+
+
+class JobStatus(models.TextChoices):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Job(models.Model):
+    """One thing to do to many deliveries, done by a worker in steps.
+
+    `position` is the last delivery that was dealt with, kept in the transaction that dealt with it: a worker that dies
+    costs one step at most, and none is done twice. `wake_at`: when the sweep rings for it; empty once it is over.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=16, choices=JobKind.choices)
+    filter = models.JSONField(default=dict, help_text="Which deliveries, in the words of the list's parameters.")
+    reason = models.CharField(max_length=200, blank=True)
+    status = models.CharField(max_length=16, choices=JobStatus.choices, default=JobStatus.WAITING)
+    position = models.UUIDField(null=True)
+    examined = models.PositiveBigIntegerField(default=0, help_text="Deliveries that the filter found so far.")
+    changed = models.PositiveBigIntegerField(default=0, help_text="Those that it could be done to.")
+    error = models.CharField(max_length=500, blank=True)
+    wake_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhookhub_job"
+        indexes: ClassVar = [
+            # Read by the sweep: jobs whose worker or message was lost.
+            models.Index(fields=["wake_at"], name="job_wake_at", condition=models.Q(wake_at__isnull=False)),
+            models.Index(fields=["account", "id"], name="job_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.shown_id}"
+
+    @property
+    def shown_id(self) -> str:
+        """The id as it appears to people: `job_…`."""
+        return ids.show("job", self.id)

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from deliveries.claim import Claim, Fact
 from deliveries.transport import Request
+from subscriptions.auth import static_header
 from subscriptions.endpoints import Endpoint
 from subscriptions.profiles import BodyForm
 from subscriptions.signing import sign
@@ -32,8 +33,8 @@ def build_request(claim: Claim, endpoint: Endpoint, *, now: datetime, default_us
     ]
     if fact.correlation_id:
         headers.append(("X-Correlation-Id", quote(fact.correlation_id, safe=_HEADER_SAFE)))
-    if endpoint.authorization:
-        headers.append(("Authorization", endpoint.authorization))
+    if (credentials := static_header(endpoint.auth)) is not None:
+        headers.append(credentials)
     url = endpoint.url
     if profile.request_id_parameter:
         url = add_parameter(url, profile.request_id_parameter, str(claim.delivery_id))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from subscriptions.auth import Auth, NoAuth, unseal
 from subscriptions.builtin_profiles import DEFAULT_PROFILE
 from subscriptions.models import Subscription
 from subscriptions.profiles import DeliveryProfile
@@ -36,8 +37,7 @@ class Endpoint:
     version: int
     url: str
     enabled: bool
-    authorization: str
-    """The Authorization header, or nothing."""
+    auth: Auth
     profile: DeliveryProfile
     secrets: tuple[DatedSecret, ...]
     """Newest first."""
@@ -88,7 +88,7 @@ def _endpoint(row: Subscription) -> Endpoint:
             version=row.version,
             url=row.url,
             enabled=False,
-            authorization="",
+            auth=NoAuth(),
             profile=DEFAULT_PROFILE,
             secrets=(),
         )
@@ -102,7 +102,7 @@ def _usable_endpoint(row: Subscription) -> Endpoint:
         version=row.version,
         url=row.url,
         enabled=row.enabled,
-        authorization=decrypt(row.encrypted_authorization) if row.encrypted_authorization else "",
+        auth=unseal(row.auth_kind, row.encrypted_credentials),
         profile=row.profile.to_value(),
         secrets=tuple(
             DatedSecret(secret=parse_secret(decrypt(secret.encrypted_text)), expires_at=secret.expires_at)

@@ -13,6 +13,16 @@ from webhookhub import ids
 from webhookhub.models import Account
 
 
+class AuthKind(models.TextChoices):
+    """How a webhook's requests prove to the receiver who sends them, besides the signature."""
+
+    NONE = "none"
+    BASIC = "basic"
+    BEARER = "bearer"
+    HEADER = "header"
+    OAUTH2 = "oauth2"
+
+
 class Profile(models.Model):
     """A delivery profile as a row, so that an administrator can copy and edit it. `subscriptions.profiles` explains the fields."""
 
@@ -87,6 +97,7 @@ class Subscription(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="subscriptions")
+    uid = models.CharField(max_length=256, null=True, blank=True, help_text="The webhook's id in your own system.")
     description = models.CharField(max_length=200, blank=True)
     url = models.CharField(max_length=2048)
     event_types = ArrayField(
@@ -97,9 +108,21 @@ class Subscription(models.Model):
     )
     entity_type = models.CharField(max_length=128, blank=True)
     action = models.CharField(max_length=32, blank=True)
+    payload_filter = models.JSONField(null=True, blank=True, help_text="Which data it wants; empty: any.")
     enabled = models.BooleanField(default=True)
     profile = models.ForeignKey(Profile, on_delete=models.PROTECT, default="standard")
-    encrypted_authorization = models.TextField(blank=True, editable=False)
+    overrides = models.JSONField(
+        default=dict, blank=True, help_text="Fields of the profile that are different for this webhook."
+    )
+    auth_kind = models.CharField(max_length=16, choices=AuthKind.choices, default=AuthKind.NONE)
+    encrypted_credentials = models.TextField(blank=True, editable=False)
+    # A JSON object of names and values; whether a value is secret stands beside it.
+    encrypted_headers = models.TextField(blank=True, editable=False)
+    rate_limit_per_second = models.PositiveIntegerField(null=True, blank=True, help_text="Attempts; empty: no limit.")
+    concurrency_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Requests on the wire at a time, of all workers; empty: the hub's own limit."
+    )
+    metadata = models.JSONField(default=dict, blank=True)
     # Raised by database triggers with every change of the row, its secrets or its profile: workers reload when it moved.
     version = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -107,6 +130,15 @@ class Subscription(models.Model):
 
     class Meta:
         db_table = "webhookhub_subscription"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "uid"], name="subscription_uid"),
+            # 002_44c3dd7dc10608b6.txt: the pair "cannot be repeated in other webhooks" of the account.
+            models.UniqueConstraint(
+                fields=["account", "entity_type", "action"],
+                name="subscription_entity_action",
+                condition=~models.Q(entity_type=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.url} ({self.shown_id})"

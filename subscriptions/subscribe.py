@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from subscriptions.auth import Auth, NoAuth, kind_of, seal
 from subscriptions.errors import EntityError, PatternError, UnknownProfileError, UnsuitableUrlError
 from subscriptions.models import Profile, Secret, Subscription
 from subscriptions.signing_secrets import generate_secret, parse_secret
@@ -20,6 +21,7 @@ from webhookhub.models import Account
 
 RELEASE_TASK = "deliveries.release"
 LONGEST_URL = 2048
+NO_AUTH = NoAuth()
 
 _PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?")
 
@@ -33,12 +35,12 @@ def subscribe(
     action: str = "",
     secret: str | None = None,
     profile: str = "standard",
-    authorization: str = "",
+    auth: Auth = NO_AUTH,
     description: str = "",
 ) -> Subscription:
     """Begin to tell `url` of the account's events: those of these types, or of this (entity type, action), or all.
 
-    `secret` signs the requests; without one it is generated. `authorization` is sent as the header of that name. Raises
+    `secret` signs the requests; without one it is generated. `auth` is what the requests prove themselves with. Raises
     SubscriptionError or SigningSecretError.
     """
     check_url(url)
@@ -56,7 +58,8 @@ def subscribe(
             entity_type=entity_type,
             action=action,
             profile_id=profile,
-            encrypted_authorization=encrypt(authorization) if authorization else "",
+            auth_kind=kind_of(auth),
+            encrypted_credentials=seal(auth),
             description=description,
         )
         add_secret(subscription, secret or generate_secret(secrets.token_bytes))

@@ -20,7 +20,15 @@ _LOW_MASK = (1 << _LOW_BITS) - 1
 # UUID() itself takes what int() takes: signs, underscores, spaces.
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{32}")
 
-PREFIXES = {"event": "evt", "delivery": "dlv", "attempt": "att", "subscription": "sub", "account": "acc", "key": "key"}
+PREFIXES = {
+    "event": "evt",
+    "delivery": "dlv",
+    "attempt": "att",
+    "subscription": "sub",
+    "account": "acc",
+    "key": "key",
+    "job": "job",
+}
 
 
 def new_id(now_ns: int | None = None) -> UUID:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from subscriptions.auth import BasicAuth
 from subscriptions.builtin_profiles import BUILT_IN_PROFILES
 from subscriptions.endpoints import Endpoint, load_endpoints
 from subscriptions.errors import PatternError, SubscriptionError, UnsuitableUrlError
@@ -35,15 +36,14 @@ def live_texts(subscription: Subscription, *, after: timedelta = timedelta()) ->
 
 
 def test_a_secret_and_credentials_are_stored_encrypted_and_read_back(subscribed: Callable[..., Subscription]) -> None:
-    subscription = subscribed(secret=SECRET, authorization="Basic YTpi")
+    subscription = subscribed(secret=SECRET, auth=BasicAuth(username="a", password="hush"))
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT encrypted_text || encrypted_authorization FROM webhookhub_secret, webhookhub_subscription"
-        )
+        cursor.execute("SELECT encrypted_text || encrypted_credentials FROM webhookhub_secret, webhookhub_subscription")
         (stored,) = cursor.fetchone()
     assert SECRET not in stored
-    assert "YTpi" not in stored
-    assert (live_texts(subscription), load(subscription).authorization) == ([SECRET], "Basic YTpi")
+    assert "hush" not in stored
+    assert live_texts(subscription) == [SECRET]
+    assert load(subscription).auth == BasicAuth(username="a", password="hush")
 
 
 def test_without_a_secret_of_its_own_each_subscription_gets_another_one(

@@ -10,6 +10,7 @@ from uuid import UUID
 from deliveries.claim import Claim, Fact
 from deliveries.engine import Flight
 from deliveries.transport import Request
+from subscriptions.auth import NoAuth
 from subscriptions.builtin_profiles import STANDARD
 from subscriptions.endpoints import DatedSecret, Endpoint
 from subscriptions.signing_secrets import parse_secret
@@ -59,7 +60,7 @@ def endpoint(**changes: Any) -> Endpoint:
         "version": 1,
         "url": "https://example.com/hooks",
         "enabled": True,
-        "authorization": "",
+        "auth": NoAuth(),
         "profile": STANDARD,
         "secrets": (DatedSecret(secret=SECRET, expires_at=None),),
     }

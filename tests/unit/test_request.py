@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deliveries.claim import Claim, Fact
 from deliveries.request import add_parameter, build_body, build_request, iso_moment
+from subscriptions.auth import Auth, BasicAuth, BearerAuth, HeaderAuth, NoAuth
 from subscriptions.builtin_profiles import ENTITY_CHANGE, INTEGRATION, STANDARD
 from subscriptions.endpoints import DatedSecret, Endpoint
 from subscriptions.profiles import BodyForm
@@ -117,10 +118,19 @@ def test_a_correlation_id_is_a_header_where_there_is_one(correlation_id: str, he
     assert found.get("x-correlation-id") == header
 
 
-@pytest.mark.parametrize("authorization", ["", "Basic YTpi"])
-def test_credentials_are_a_header_where_there_are_any(authorization: str) -> None:
-    found = headers(claim(), endpoint(authorization=authorization))
-    assert found.get("authorization", "") == authorization
+@pytest.mark.parametrize(
+    ("auth", "name", "value"),
+    [
+        (NoAuth(), "authorization", None),
+        (BasicAuth(username="a", password="b"), "authorization", "Basic YTpi"),
+        # RFC 7617, section 2.1: in UTF-8.
+        (BasicAuth(username="é", password=""), "authorization", "Basic w6k6"),
+        (BearerAuth(token="t0k.en"), "authorization", "Bearer t0k.en"),
+        (HeaderAuth(name="X-Api-Key", value="k"), "x-api-key", "k"),
+    ],
+)
+def test_credentials_are_a_header_where_there_are_any(auth: Auth, name: str, value: str | None) -> None:
+    assert headers(claim(), endpoint(auth=auth)).get(name) == value
 
 
 def test_the_deadline_is_the_profile_s() -> None:

@@ -12,11 +12,11 @@ from django.forms.models import model_to_dict
 from django.utils import timezone
 
 from scripts.local.receiver.endpoints import Agreement, EndpointName
+from subscriptions.auth import Auth, HeaderAuth, NoAuth, kind_of, seal
 from subscriptions.builtin_profiles import CRM, ENTITY_CHANGE, STANDARD, TRANSACTION
 from subscriptions.models import Profile, Subscription
 from subscriptions.subscribe import add_secret, set_enabled, subscribe
 from webhookhub.api_keys import hash_api_key, store_api_key
-from webhookhub.encryption import encrypt
 from webhookhub.models import Account
 
 ACCOUNT_NAME = "Demo shop"
@@ -94,6 +94,9 @@ def _make_subscription(
         "entity_type": interest.entity_type,
         "action": interest.action,
     }
+    auth: Auth = (
+        HeaderAuth(name="Authorization", value=agreement.authorization) if agreement.authorization else NoAuth()
+    )
     subscription = find_subscription(account, name)
     if subscription is None:
         subscribe(
@@ -102,13 +105,12 @@ def _make_subscription(
             **wanted,
             profile=interest.profile,
             secret=agreement.signing_secret,
-            authorization=agreement.authorization,
+            auth=auth,
             description=_describe(name),
         )
         return
-    authorization = encrypt(agreement.authorization) if agreement.authorization else ""
     account.subscriptions.filter(id=subscription.id).update(
-        url=url, **wanted, profile_id=interest.profile, encrypted_authorization=authorization
+        url=url, **wanted, profile_id=interest.profile, auth_kind=kind_of(auth), encrypted_credentials=seal(auth)
     )
     # The receiver's secrets lie in the state folder, which may be a new one beside an old database.
     subscription.secrets.all().delete()

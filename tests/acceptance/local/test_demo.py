@@ -24,6 +24,7 @@ from scripts.local.roles import BEAT, DELIVERIES, RECEIVER, WORKER
 from scripts.local.servers import local_servers
 from scripts.local.state import CHECKOUT, StateFolder, temporary_state
 from scripts.local.supervisor import Supervisor
+from subscriptions.auth import HeaderAuth
 from subscriptions.endpoints import load_endpoints
 from subscriptions.models import Profile
 from subscriptions.subscribe import set_enabled
@@ -99,7 +100,7 @@ def test_preparing_puts_back_what_was_changed_and_follows_a_receiver_that_moved(
     changed.refresh_from_db()
     endpoint = load_endpoints({changed.id: changed.version})[changed.id]
     assert (endpoint.url, endpoint.enabled) == ("http://127.0.0.1:9001/crm", True)
-    assert endpoint.authorization == "Basic B"
+    assert endpoint.auth == HeaderAuth(name="Authorization", value="Basic B")
     assert [dated.secret.text for dated in endpoint.secrets] == [f"whsec_{'B' * 32}"]
     assert [key.key_hash for key in account.api_keys.filter(revoked_at=None)] == [hash_api_key("whk_another")]
 
