@@ -30,6 +30,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_celery_beat",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "webhookhub",
     "subscriptions",
     "deliveries",
@@ -77,6 +80,22 @@ LOGGING = logging_settings(ENVIRONMENT)
 LOGGING_CONFIG = "config.logging.configure_logging"
 
 UNFOLD = {"SITE_TITLE": "WebhookHub", "SITE_HEADER": "WebhookHub", "SITE_SUBHEADER": "Webhooks, outstanding and done"}
+
+# ------------------------------------------------------------------------------------------------ REST API
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema", "UNAUTHENTICATED_USER": None}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "WebhookHub",
+    "DESCRIPTION": "Tells subscribers over HTTP what happened: signed, retried, every attempt on record.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+    # The pages work where there is no internet.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
 
 # ------------------------------------------------------------------------------------------------ HTTPS
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https

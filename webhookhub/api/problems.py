@@ -1,0 +1,145 @@
+"""How does the API say no? As RFC 9457 problem documents with a stable `code`, the field, and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from webhookhub.errors import BadIdError, EncryptionKeyError, WebhookHubError
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldError:
+    """One field that is wrong: its path in the request (`events[2].type`), and what would be right."""
+
+    field: str
+    message: str
+
+
+class Problem(Exception):
+    """A refusal that the caller can do something about."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The members of RFC 9457, with `code` and `errors` as extensions."""
+        shown: dict[str, Any] = {
+            "type": "about:blank",
+            "title": TITLES[self.status],
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        if self.errors:
+            shown["errors"] = [{"field": error.field, "message": error.message} for error in self.errors]
+        return shown
+
+
+TITLES = {
+    400: "Bad request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    409: "Conflict",
+    413: "Content too large",
+    415: "Unsupported media type",
+    422: "Unprocessable content",
+    429: "Too many requests",
+    500: "Internal server error",
+    503: "Service unavailable",
+}
+
+
+def not_found(kind: str) -> Problem:
+    """There is none, or it is another account's: nobody learns which."""
+    return Problem(404, "not_found", f"There is no such {kind}.")
+
+
+def invalid(field: str, message: str) -> Problem:
+    """One field is wrong."""
+    return Problem(422, "invalid", f"{field}: {message}", errors=[FieldError(field=field, message=message)])
+
+
+def answer_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """REST framework's exception handler: every refusal as a problem document; None for what nobody foresaw."""
+    problem = to_problem(error)
+    if problem is None:
+        return None
+    return Response(problem.document, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers)
+
+
+def to_problem(error: Exception) -> Problem | None:
+    """The refusal that this error means to a caller; None where it means a mistake of ours."""
+    match error:
+        case Problem():
+            return error
+        case exceptions.ValidationError():
+            errors = list(_field_errors(error.detail))
+            detail = "; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in errors)
+            return Problem(422, "invalid", detail[:1000], errors=errors)
+        case Http404():
+            return not_found("thing")
+        case PermissionDenied():
+            return Problem(403, "forbidden", str(error) or "This key may not do that.")
+        case exceptions.APIException():
+            code = error.default_code
+            headers = {"WWW-Authenticate": error.auth_header} if hasattr(error, "auth_header") else {}
+            return Problem(error.status_code, code, str(error.detail), headers=headers)
+        case BadIdError():
+            return Problem(404, "not_found", str(error))
+        case EncryptionKeyError():
+            return None
+        case WebhookHubError():
+            return invalid(_camel(getattr(error, "field", "")), str(error))
+        case _:
+            return None
+
+
+def json_problem(problem: Problem) -> JsonResponse:
+    """The same outside of REST framework's views."""
+    return JsonResponse(problem.document, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers)
+
+
+def _field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:
+    match detail:
+        case Mapping():
+            for name, inner in detail.items():
+                own = "" if name == "non_field_errors" else str(name)
+                yield from _field_errors(inner, f"{path}.{own}".strip("."))
+        case list():
+            for position, inner in enumerate(detail):
+                is_item = isinstance(inner, Mapping | list)
+                if not is_item or inner:
+                    yield from _field_errors(inner, f"{path}[{position}]" if is_item else path)
+        case _:
+            yield FieldError(field=path, message=str(detail))
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,92 @@
+"""What do all views of the API share? A caller with a right, an account in view, and problem documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import Q
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from webhookhub import ids
+from webhookhub.api.authentication import KeyAuthentication
+from webhookhub.api.parsing import StrictJSONParser
+from webhookhub.api.problems import Problem, answer_exception, invalid, not_found
+from webhookhub.api.rendering import JSONRenderer
+from webhookhub.callers import Caller
+from webhookhub.errors import BadIdError
+from webhookhub.models import Account
+from webhookhub.roles import Right
+
+
+class HubView(APIView):
+    """A view whose methods each need a right. `rights` names it for every method that the view has."""
+
+    rights: ClassVar[Mapping[str, Right]]
+    # Webhooks are for accounts whose plan has them (002_44c3dd7dc10608b6.txt, "Webhook limits").
+    needs_webhooks: ClassVar[bool] = False
+
+    authentication_classes = (KeyAuthentication,)
+    parser_classes = (StrictJSONParser,)
+    renderer_classes = (JSONRenderer,)
+
+    def check_permissions(self, request: Request) -> None:
+        """Raises a Problem (403) that says what is missing."""
+        caller = caller_of(request)
+        if request.method not in self.rights:
+            self.http_method_not_allowed(request)
+        right = self.rights[str(request.method)]
+        if not caller.may(right):
+            detail = f"This key's role is {caller.role}; to {right.value} takes another."
+            raise Problem(403, "role_not_sufficient", detail)
+        if self.needs_webhooks and not caller.has_webhooks:
+            raise Problem(403, "plan_without_webhooks", "The account's plan does not include webhooks.")
+
+    def get_exception_handler(self) -> Any:
+        """Problem documents, whatever the project's own views answer with."""
+        return answer_exception
+
+
+def caller_of(request: Request) -> Caller:
+    """Who calls."""
+    caller = request.auth
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def account_in_view(request: Request) -> UUID | None:
+    """The account that the request is about: the caller's own, or the one that an operator names with `?account=`.
+
+    None where an operator names none, which means all. Raises a Problem: 404 for an account that is not the caller's.
+    """
+    own = caller_of(request).account_id
+    named = request.query_params.get("account")
+    if named is None:
+        return own
+    account_id = find_account_id(named)
+    if account_id is None or own not in (None, account_id):
+        raise not_found("account")
+    return account_id
+
+
+def one_account(request: Request) -> UUID:
+    """The same where there has to be one. Raises a Problem (422) that says how an operator names it."""
+    account_id = account_in_view(request)
+    if account_id is None:
+        raise invalid("account", "an operator says whose it is: ?account=acc_… or the account's uid")
+    return account_id
+
+
+def find_account_id(named: str) -> UUID | None:
+    """The id behind `acc_…` or an account's own id (`uid`)."""
+    return Account.objects.filter(id_or_uid("account", named)).values_list("id", flat=True).first()
+
+
+def id_or_uid(kind: str, named: str) -> Q:
+    """What finds a row by our id or by the caller's own, whichever it is. Never fails: what is neither finds nothing."""
+    try:
+        return Q(id=ids.read(kind, named))
+    except BadIdError:
+        return Q(uid=named) if "\x00" not in named else Q(pk__in=())

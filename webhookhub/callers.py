@@ -1,0 +1,98 @@
+"""Who is calling? The key of a request, looked up at most every few seconds, and what it may do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from webhookhub.api_keys import hash_api_key
+from webhookhub.models import ApiKey
+from webhookhub.roles import RIGHTS, Right, Role
+
+# A key that was revoked works no longer than this, in every process; so old may an account's settings be, too.
+KEPT_SECONDS = 2.0
+# Wrong keys are not kept, so this bounds the keys in use at a time.
+MOST_KEPT = 10_000
+# `last_used_at` is right to within a minute, and costs a write a minute.
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """A key that is valid, and the account it speaks for."""
+
+    key_id: UUID
+    role: Role
+    account_id: UUID | None
+    """None: an operator, who speaks for all."""
+    has_webhooks: bool
+    """Whether the account's plan includes webhooks; always so for an operator."""
+    expires_at: datetime | None
+
+    def may(self, right: Right) -> bool:
+        """Whether its role has the right."""
+        return right in RIGHTS[self.role]
+
+
+_lock = threading.Lock()
+_known: dict[str, tuple[float, Caller]] = {}
+
+
+def find_caller(key: str) -> Caller | None:
+    """Whose key this is: None where it is unknown, revoked or expired. At most one query in KEPT_SECONDS a key."""
+    key_hash = hash_api_key(key)
+    if (caller := known_caller(key_hash)) is None and (caller := _read_caller(key_hash)) is not None:
+        with _lock:
+            if len(_known) > MOST_KEPT:
+                _known.clear()
+            _known[key_hash] = (time.monotonic() + KEPT_SECONDS, caller)
+    return caller
+
+
+def known_caller(key_hash: str) -> Caller | None:
+    """The same from memory alone: None also where it has to be looked up."""
+    kept = _known.get(key_hash)
+    if kept is None or kept[0] < time.monotonic() or _has_expired(kept[1].expires_at):
+        return None
+    return kept[1]
+
+
+def forget_callers() -> None:
+    """Look every key up anew: for whoever changed one in this process."""
+    with _lock:
+        _known.clear()
+
+
+def _read_caller(key_hash: str) -> Caller | None:
+    row = (
+        ApiKey.objects.filter(key_hash=key_hash, revoked_at=None)
+        .values_list("id", "role", "account_id", "account__has_webhooks", "expires_at")
+        .first()
+    )
+    if row is None or _has_expired(row[4]):
+        return None
+    identifier, role, account_id, has_webhooks, expires_at = row
+    _note_use(identifier)
+    return Caller(
+        key_id=identifier,
+        role=Role(role),
+        account_id=account_id,
+        has_webhooks=account_id is None or bool(has_webhooks),
+        expires_at=expires_at,
+    )
+
+
+def _has_expired(expires_at: datetime | None) -> bool:
+    return expires_at is not None and expires_at <= timezone.now()
+
+
+def _note_use(identifier: UUID) -> None:
+    now = timezone.now()
+    not_noted = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
+    ApiKey.objects.filter(not_noted, id=identifier).update(last_used_at=now)
