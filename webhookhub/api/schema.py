@@ -26,7 +26,7 @@ class ProblemShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stable: what a program can decide by.")
     detail = serializers.CharField(help_text="For people: what is wrong, and what would be right.")
-    errors = FieldErrorShown(many=True, required=False)
+    errors = FieldErrorShown(many=True, required=False)  # type: ignore[assignment]  # a declared field, not the property
 
 
 _WORDS = {
