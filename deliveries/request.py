@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -13,6 +13,7 @@ from subscriptions.endpoints import Endpoint
 from subscriptions.profiles import BodyForm
 from subscriptions.signing import sign
 from webhookhub.ecmascript import encode
+from webhookhub.moments import iso_moment
 
 
 def build_request(claim: Claim, endpoint: Endpoint, *, now: datetime, default_user_agent: str) -> Request:
@@ -58,11 +59,6 @@ def build_body(fact: Fact, endpoint: Endpoint) -> bytes:
         case _:
             assert_never(form)
     return text.encode()
-
-
-def iso_moment(moment: datetime) -> str:
-    """ISO 8601 in UTC to the millisecond, as JavaScript's `Date.toISOString` prints it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def add_parameter(url: str, name: str, value: str) -> str:

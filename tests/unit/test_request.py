@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.claim import Claim, Fact
-from deliveries.request import add_parameter, build_body, build_request, iso_moment
+from deliveries.request import add_parameter, build_body, build_request
 from subscriptions.auth import Auth, BasicAuth, BearerAuth, HeaderAuth, NoAuth
 from subscriptions.builtin_profiles import ENTITY_CHANGE, INTEGRATION, STANDARD
 from subscriptions.endpoints import DatedSecret, Endpoint
 from subscriptions.profiles import BodyForm
 from subscriptions.signing import sign
 from tests.unit.claimed import NOON, OLD_SECRET, SECRET, claim, endpoint, fact
+from webhookhub.moments import iso_moment
 
 
 def headers(one: Claim, there: Endpoint, *, now: datetime = NOON) -> dict[str, str]:
