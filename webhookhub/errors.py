@@ -5,6 +5,7 @@ WebhookHubError
 │   ├── UnknownAccountError
 │   ├── EventTypeError
 │   ├── EventDataError
+│   │   └── EventTooLargeError
 │   └── EventFileError       names the line of an ndjson file
 ├── BadIdError               text that is no id of the kind wanted
 └── EncryptionKeyError       no key, or none that opens what was stored
@@ -38,9 +39,13 @@ class EventTypeError(BadEventError):
 
 
 class EventDataError(BadEventError):
-    """The data is not JSON, or is larger than allowed."""
+    """The data is not JSON, or not such as it may be."""
 
     field = "data"
+
+
+class EventTooLargeError(EventDataError):
+    """The data has more bytes than an event may have."""
 
 
 class EventFileError(BadEventError):
