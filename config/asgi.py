@@ -8,4 +8,10 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_asgi_application()
+django_application = get_asgi_application()
+
+# Django has to be set up before its models can be imported.
+from webhookhub.ingest.door import Door  # noqa: E402
+
+# Django types its handler more narrowly than the ASGI specification does.
+application = Door(django_application)  # type: ignore[arg-type]

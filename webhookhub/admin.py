@@ -1,14 +1,27 @@
-"""What does an administrator see of accounts, keys and events?"""
+"""What does an administrator see and change of accounts, keys, events and their types?"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from webhookhub.models import Account, ApiKey, Event
+from webhookhub.accounts import delete_account
+from webhookhub.api_keys import check_api_key, generate_api_key, revoke_api_key, save_as
+from webhookhub.errors import ApiKeyError, WebhookHubError
+from webhookhub.event_rows import check_event_type
+from webhookhub.models import Account, ApiKey, Event, EventType
+from webhookhub.schemas import Schema
+from webhookhub.uids import check_uid
+
+Value = TypeVar("Value")
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
@@ -30,16 +43,129 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no type
         return False
 
 
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """An account, checked as the API checks it."""
+
+    class Meta:
+        model = Account
+        fields = "__all__"
+
+    def clean_uid(self) -> str | None:
+        """Raises ValidationError where no account can have this uid."""
+        uid: str | None = self.cleaned_data["uid"]
+        return uid if uid is None else _checked(partial(check_uid, "account"), uid)
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """A key to be made."""
+
+    class Meta:
+        model = ApiKey
+        fields = ("account", "name", "role", "expires_at")
+
+    def clean(self) -> dict[str, Any]:
+        """Raises ValidationError that names the field and what would be right."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            try:
+                check_api_key(**cleaned)
+            except ApiKeyError as error:
+                raise ValidationError({error.field: str(error)}) from error
+        return cleaned
+
+
+class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """An entry of the catalogue, checked as the API checks it."""
+
+    class Meta:
+        model = EventType
+        fields = ("name", "description", "schema", "example", "archived_at")
+
+    def clean_name(self) -> str:
+        """Raises ValidationError where no event can have this type."""
+        return _checked(check_event_type, str(self.cleaned_data["name"]))
+
+    def clean_schema(self) -> Any:
+        """Raises ValidationError where it is no JSON Schema."""
+        schema = self.cleaned_data["schema"]
+        return schema if schema is None else _checked(Schema, schema)
+
+
+def _checked(check: Callable[[Value], object], value: Value) -> Value:
+    try:
+        check(value)
+    except WebhookHubError as error:
+        raise ValidationError(str(error)) from error
+    return value
+
+
 @admin.register(Account)
 class AccountAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
-    list_display = ("name", "shown_id", "contact_email", "created_at")
-    search_fields = ("name", "contact_email")
+    form = AccountForm
+    list_display = ("name", "shown_id", "uid", "contact_email", "has_webhooks", "created_at")
+    search_fields = ("name", "uid", "contact_email")
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Account], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Whoever may delete an account may delete what belongs to it, though nobody deletes a key by itself."""
+        shown, counts, _, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: Account) -> None:
+        """Its keys stop at once."""
+        delete_account(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """The same for several."""
+        for account in queryset:
+            delete_account(account)
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ("name", "prefix", "account", "created_at", "revoked_at")
+    form = ApiKeyForm
+    list_display = ("name", "prefix", "role", "account", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("role",)
     list_select_related = ("account",)
+    search_fields = ("name", "prefix", "account__name")
+    autocomplete_fields = ("account",)
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Keys are made by hand, too; changing one would make it another."""
+        return bool(ModelAdmin.has_add_permission(self, request))
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[str]:
+        """What a new key takes, or all that is known of one."""
+        return ApiKeyForm.Meta.fields if obj is None else self.list_display
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm[ApiKey], change: bool) -> None:
+        """Make the key, and show it this one time."""
+        key = generate_api_key()
+        save_as(obj, key)
+        messages.warning(request, f"This is the key; it is not shown again: {key}")
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """Take them back, for good."""
+        for key in queryset:
+            revoke_api_key(key)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change keys may revoke them."""
+        return request.user.has_perm("webhookhub.change_apikey")
+
+
+@admin.register(EventType)
+class EventTypeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    form = EventTypeForm
+    list_display = ("name", "description", "archived_at", "updated_at")
+    search_fields = ("name", "description")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: EventType | None = None) -> Sequence[str]:
+        """Another name is another type."""
+        return () if obj is None else ("name",)
 
 
 @admin.register(Event)

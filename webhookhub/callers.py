@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from webhookhub.api_keys import hash_api_key
 from webhookhub.models import ApiKey
 from webhookhub.roles import RIGHTS, Right, Role
 
@@ -42,16 +42,16 @@ class Caller:
 
 _lock = threading.Lock()
 _known: dict[str, tuple[float, Caller]] = {}
+# Moves when all is forgotten: what was read before that is out of date.
+_generation = 0
 
 
 def find_caller(key: str) -> Caller | None:
     """Whose key this is: None where it is unknown, revoked or expired. At most one query in KEPT_SECONDS a key."""
     key_hash = hash_api_key(key)
+    generation = _generation
     if (caller := known_caller(key_hash)) is None and (caller := _read_caller(key_hash)) is not None:
-        with _lock:
-            if len(_known) > MOST_KEPT:
-                _known.clear()
-            _known[key_hash] = (time.monotonic() + KEPT_SECONDS, caller)
+        _keep(key_hash, caller, generation)
     return caller
 
 
@@ -65,8 +65,18 @@ def known_caller(key_hash: str) -> Caller | None:
 
 def forget_callers() -> None:
     """Look every key up anew: for whoever changed one in this process."""
+    global _generation  # noqa: PLW0603 - one memory of callers
     with _lock:
+        _generation += 1
         _known.clear()
+
+
+def _keep(key_hash: str, caller: Caller, generation: int) -> None:
+    with _lock:
+        if len(_known) > MOST_KEPT:
+            _known.clear()
+        if generation == _generation:
+            _known[key_hash] = (time.monotonic() + KEPT_SECONDS, caller)
 
 
 def _read_caller(key_hash: str) -> Caller | None:
@@ -96,3 +106,8 @@ def _note_use(identifier: UUID) -> None:
     now = timezone.now()
     not_noted = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
     ApiKey.objects.filter(not_noted, id=identifier).update(last_used_at=now)
+
+
+def hash_api_key(key: str) -> str:
+    """What is stored of a key. Plain SHA-256 is enough, and fast: 32 random bytes cannot be guessed as passwords can."""
+    return hashlib.sha256(key.encode()).hexdigest()

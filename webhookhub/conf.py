@@ -26,6 +26,19 @@ class HubSettings(BaseModel):
     event_data_max_bytes: int = Field(
         default=262_144, ge=1, description="Bytes. The largest `data` of one event, as it is sent (UTF-8)."
     )
+    request_max_bytes: int = Field(
+        default=8_388_608,
+        ge=1024,
+        description="Bytes. The largest body of a request to the API or the admin; a larger one is answered 413 before it is read.",
+    )
+    ingest_queue_max: int = Field(
+        default=10_000,
+        ge=1,
+        description="Events that may wait in a web process to be recorded; further ones are answered 503 with Retry-After.",
+    )
+    idempotency_hours: int = Field(
+        default=24, ge=1, le=8760, description="Hours for which an idempotency key is kept, at the least."
+    )
     transport: Literal["curl", "requests"] = Field(
         default="curl",
         description="What speaks HTTP: `curl` (libcurl, many times cheaper) or `requests` (where libcurl has no wheel, or with "
@@ -35,6 +48,15 @@ class HubSettings(BaseModel):
         default=(),
         description="Networks that deliveries may reach although they are private or loopback, such as `10.1.0.0/16`. "
         "Link-local, metadata and multicast addresses stay refused.",
+    )
+    https_only: bool = Field(
+        default=False,
+        description="Whether webhooks and token URLs have to begin with https:// to be accepted. What exists stays as it is.",
+    )
+    require_known_event_types: bool = Field(
+        default=False,
+        description="Whether a webhook may name only event types that the catalogue has; patterns such as `order.*` may always be "
+        "named.",
     )
     egress_proxy_url: str = Field(
         default="",

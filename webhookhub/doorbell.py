@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from celery import current_app
+from django.db import transaction
 from kombu import Exchange, Queue
-from kombu.exceptions import KombuError, OperationalError
-from kombu.transport import redis
+from kombu.exceptions import KombuError
+from kombu.transport import pyamqp, redis
 
 logger = logging.getLogger("webhookhub.doorbell")
 
@@ -27,6 +28,14 @@ MAINTENANCE = "maintenance"
 CHUNK = 100
 # After a failed ring nobody tries for so long: whoever records events must not wait for a dead broker again and again.
 QUIET_SECONDS = 5.0
+# A broker that is away, and one that refuses us: kombu hands on as it is what RabbitMQ says of a password, a virtual host
+# or a queue of another type.
+BROKER_ERRORS: tuple[type[Exception], ...] = (
+    KombuError,
+    OSError,
+    *pyamqp.Transport.connection_errors,
+    *pyamqp.Transport.channel_errors,
+)
 
 _quiet_until = 0.0
 
@@ -48,13 +57,23 @@ def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float
                     producer=producer,
                     ignore_result=True,
                 )
-    except (KombuError, OSError) as error:
+    except BROKER_ERRORS as error:
         _quiet_until = time.monotonic() + QUIET_SECONDS
         logger.warning(
             "ring dropped", extra={"task": task, "count": len(ids), "queue": queue, "reason": str(error)[:200]}
         )
         return False
     return True
+
+
+def ring_on_commit(task: str, ids: Sequence[UUID], *, queue: str) -> None:
+    """Ring once the transaction has committed. Whatever goes wrong then is in the log, and not the caller's."""
+
+    # Not a partial: Django logs the `__qualname__` of what raised, and raises itself where there is none.
+    def ring_now() -> None:
+        ring(task, ids, queue=queue)
+
+    transaction.on_commit(ring_now, robust=True)
 
 
 def waiting(queue: str) -> int:
@@ -64,7 +83,7 @@ def waiting(queue: str) -> int:
             # Without it kombu fails with an AttributeError of its own where nobody listens.
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
             return _count(connection, queue)
-    except (KombuError, OSError):
+    except BROKER_ERRORS:
         return 0
 
 
@@ -80,7 +99,7 @@ def broker_answers() -> bool:
     try:
         with current_app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
-    except (OperationalError, OSError):
+    except BROKER_ERRORS:
         return False
     return True
 

@@ -38,9 +38,9 @@ class EventFile:
         The first bad line raises EventFileError, which names it, and nothing is recorded. With `skip_bad` such lines are
         left out and gathered in `problems`. Raises OSError where the file cannot be read.
         """
-        return len(emit_many(self._events(skip_bad), account=account))
+        return len(emit_many(self._events(skip_bad, account), account=account))
 
-    def _events(self, skip_bad: bool) -> Iterator[NewEvent]:
+    def _events(self, skip_bad: bool, account: Account | UUID | str) -> Iterator[NewEvent]:
         size = max(self._path.stat().st_size, 1)
         read = 0
         with self._path.open("rb") as file:
@@ -51,7 +51,9 @@ class EventFile:
                 if not line.strip():
                     continue
                 try:
-                    yield _event(line)
+                    event = _read_event(line)
+                    check_event(event, account=account)
+                    yield event
                 except (BadEventError, NotJsonError) as error:
                     reason = error.reason if isinstance(error, NotJsonError) else str(error)
                     problem = EventFileError(reason, line_number=number)
@@ -62,7 +64,7 @@ class EventFile:
             self._progress(1.0)
 
 
-def _event(line: bytes) -> NewEvent:
+def _read_event(line: bytes) -> NewEvent:
     """Raises BadEventError or NotJsonError."""
     value = parse(line)
     if not isinstance(value, dict) or "type" not in value or "data" not in value:
@@ -73,6 +75,4 @@ def _event(line: bytes) -> NewEvent:
     for key, field in FIELDS.items():
         if field != "data" and not isinstance(fields.get(field, ""), str):
             raise BadEventError(f"{key} must be a string")
-    event = NewEvent(**fields)
-    check_event(event)
-    return event
+    return NewEvent(**fields)

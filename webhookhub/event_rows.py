@@ -89,9 +89,22 @@ def to_row(event: NewEvent, data_max_bytes: int) -> EventRow:
 def _check_labels(event: NewEvent) -> None:
     for field, pattern, longest, allowed in _LABELS:
         value = getattr(event, field)
+        if value == "" and field != "type":
+            continue
         if not isinstance(value, str) or len(value) > longest or not pattern.fullmatch(value):
-            message = f"{field} {str(value)[:140]!r} is not allowed: it takes up to {longest} {allowed}"
-            raise EventTypeError(message, field=field)
+            raise _not_allowed(field, value, longest, allowed)
+
+
+def check_event_type(name: str, *, field: str = "type") -> None:
+    """Raises EventTypeError where no event can have this type."""
+    _, pattern, longest, allowed = _LABELS[0]
+    if len(name) > longest or not pattern.fullmatch(name):
+        raise _not_allowed(field, name, longest, allowed)
+
+
+def _not_allowed(field: str, value: object, longest: int, allowed: str) -> EventTypeError:
+    message = f"{field} {str(value)[:140]!r} is not allowed: it takes up to {longest} {allowed}"
+    return EventTypeError(message, field=field)
 
 
 def insert_events(rows: Sequence[tuple[UUID, EventRow]]) -> int:

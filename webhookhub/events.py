@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from webhookhub import doorbell, ids
+from webhookhub.catalogue import check_against_schemas
 from webhookhub.conf import hub_settings
 from webhookhub.errors import BadIdError, UnknownAccountError
 from webhookhub.event_rows import NewEvent, insert_events, to_row
@@ -36,7 +36,8 @@ def emit(
     """Record that something happened to `account`; whoever subscribed will hear of it once the transaction commits.
 
     Rolled back, nothing remains. Committed, it is delivered even if this process dies or the broker is away. Returns the
-    event's id. Raises BadEventError (UnknownAccountError, EventTypeError, EventDataError), and then nothing was stored.
+    event's id. Raises BadEventError (UnknownAccountError, EventTypeError, EventDataError, or EventSchemaError where the
+    account validates), and then nothing was stored.
     """
     event = NewEvent(
         type=event_type,
@@ -51,23 +52,32 @@ def emit(
 
 def emit_many(events: Iterable[NewEvent], *, account: Account | UUID | str) -> list[UUID]:
     """As `emit`, for many events at once: all are recorded or none. Returns their ids in order."""
-    try:
-        account_id = account_id_of(account)
-    except BadIdError as error:
-        raise UnknownAccountError(str(error)) from None
+    account_id = _account_id(account)
     limit = hub_settings().event_data_max_bytes
     recorded: list[UUID] = []
     remaining = iter(events)
     with transaction.atomic():
-        while rows := [to_row(event, limit) for event in islice(remaining, ROWS_A_STATEMENT)]:
+        while chunk := list(islice(remaining, ROWS_A_STATEMENT)):
+            rows = [to_row(event, limit) for event in chunk]
+            check_against_schemas(account_id, chunk)
             if insert_events([(account_id, row) for row in rows]) != len(rows):
                 raise UnknownAccountError(f"there is no account {ids.show('account', account_id)}")
             recorded += [row.id for row in rows]
     if recorded:
-        transaction.on_commit(partial(doorbell.ring, FAN_OUT_TASK, recorded, queue=doorbell.FANOUT), robust=True)
+        doorbell.ring_on_commit(FAN_OUT_TASK, recorded, queue=doorbell.FANOUT)
     return recorded
 
 
-def check_event(event: NewEvent) -> None:
-    """Raises the BadEventError that `emit` would raise for this event, and stores nothing."""
+def check_event(event: NewEvent, *, account: Account | UUID | str) -> None:
+    """Raises the BadEventError that `emit` would raise for this event, and stores nothing; an account that does not exist
+    is not found out.
+    """
     to_row(event, hub_settings().event_data_max_bytes)
+    check_against_schemas(_account_id(account), [event])
+
+
+def _account_id(account: Account | UUID | str) -> UUID:
+    try:
+        return account_id_of(account)
+    except BadIdError as error:
+        raise UnknownAccountError(str(error)) from None

@@ -36,6 +36,10 @@ class Account(models.Model):
     class Meta:
         db_table = "webhookhub_account"
         ordering: ClassVar = ["name"]
+        indexes: ClassVar = [
+            # Read every few seconds by whoever publishes: the accounts whose events are checked.
+            models.Index(fields=["id"], name="account_validates", condition=models.Q(validates_events=True)),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -6,7 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
+from rest_framework.settings import api_settings
+
+from webhookhub.moments import parse_moment
+from webhookhub.uids import LONGEST_UID, UID_CHARACTERS
 
 METADATA_MAX_BYTES = 4096
 
@@ -17,7 +22,7 @@ class Body(serializers.Serializer):  # type: ignore[type-arg]  # generic for the
     def to_internal_value(self, data: Any) -> Any:
         """Raises ValidationError that names the fields."""
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError("The body has to be a JSON object.")
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: ["has to be a JSON object"]})
         if unknown := [name for name in data if name not in self.fields]:
             known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
             raise serializers.ValidationError({unknown[0][:60]: [f"is no field here; there are {known}"]})
@@ -35,6 +40,14 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             raise serializers.ValidationError("has to be a text")
         return super().to_internal_value(data)
+
+
+class Uid(Text):
+    """An id of the caller's own. What else it may not be, `webhookhub.uids` says."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": LONGEST_UID, "required": False, "allow_null": True} | options)
+        self.validators.append(RegexValidator(UID_CHARACTERS, "takes printable ASCII without spaces and slashes"))
 
 
 class Flag(serializers.BooleanField):
@@ -65,9 +78,10 @@ class Moment(serializers.DateTimeField):
 
     def to_internal_value(self, value: Any) -> Any:
         """Raises ValidationError for anything but a text that names a moment."""
-        if not isinstance(value, str):
-            raise serializers.ValidationError("has to be a moment such as 2026-01-31T12:00:00Z")
-        return super().to_internal_value(value)
+        try:
+            return parse_moment(value)
+        except (TypeError, ValueError):
+            raise serializers.ValidationError("has to be a moment such as 2026-01-31T12:00:00Z") from None
 
 
 class Metadata(serializers.DictField):

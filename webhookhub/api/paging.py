@@ -15,6 +15,8 @@ from rest_framework.request import Request
 
 from webhookhub import ids
 from webhookhub.api.problems import invalid
+from webhookhub.bounded_search import Found
+from webhookhub.moments import parse_moment
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 250
@@ -41,6 +43,11 @@ class PageRequest:
         """The direction in which rows are read."""
         return self.ascending != self.backwards
 
+    @property
+    def after_id(self) -> UUID | None:
+        """`after` where the key is an id. Raises a Problem (422) where it is none."""
+        return None if self.after is None else _read_id(self.after)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page(Generic[Row]):
@@ -60,13 +67,13 @@ class Page(Generic[Row]):
         }
 
 
-def read_page_request(request: Request) -> PageRequest:
+def read_page_request(request: Request, *, default_order: str = "desc") -> PageRequest:
     """The page that the request's parameters ask for. Raises a Problem (422) that names the parameter."""
     parameters = request.query_params
     limit = _read_limit(parameters.get("limit"))
-    order = parameters.get("order", "desc")
+    order = parameters.get("order", default_order)
     if order not in ("asc", "desc"):
-        raise invalid("order", "is `desc` (newest first) or `asc`")
+        raise invalid("order", "is `desc` or `asc`")
     if (cursor := parameters.get("cursor")) is None:
         return PageRequest(limit=limit, ascending=order == "asc")
     direction, key = _read_cursor(cursor)
@@ -90,6 +97,14 @@ def page_by_id(rows: QuerySet[ModelRow], wanted: PageRequest) -> Page[ModelRow]:
     return cut_page(found, wanted, lambda row: row.pk.hex)
 
 
+def page_by_name(rows: QuerySet[ModelRow], wanted: PageRequest) -> Page[ModelRow]:
+    """A page of rows whose primary key is their name, in the database's order of names."""
+    if wanted.after is not None:
+        rows = rows.filter(pk__gt=wanted.after) if wanted.reads_ascending else rows.filter(pk__lt=wanted.after)
+    found = list(rows.order_by("pk" if wanted.reads_ascending else "-pk")[: wanted.limit + 1])
+    return cut_page(found, wanted, lambda row: str(row.pk))
+
+
 def cut_page(
     found: Iterable[Row], wanted: PageRequest, key_of: Callable[[Row], str], *, stopped_at: str | None = None
 ) -> Page[Row]:
@@ -110,6 +125,13 @@ def cut_page(
         # Whoever came back from a page can return to it; from an empty one, to the beginning.
         return Page(rows=rows, next=_cursor(_FORWARDS, near_key or ""), previous=_cursor(_BACKWARDS, far_key))
     return Page(rows=rows, next=_cursor(_FORWARDS, far_key), previous=_cursor(_BACKWARDS, near_key))
+
+
+def page_found(found: Found, wanted: PageRequest, read: Callable[[list[UUID]], list[Row]]) -> Page[Row]:
+    """The page of a search for one row more than the page holds; `read` reads the rows of ids, in their order."""
+    stopped_at = None if found.stopped_at is None else found.stopped_at.hex
+    page = cut_page(found.ids, wanted, lambda identifier: identifier.hex, stopped_at=stopped_at)
+    return Page(rows=read(page.rows), next=page.next, previous=page.previous)
 
 
 def _cursor(direction: str, key: str | None) -> str | None:
@@ -149,12 +171,22 @@ def read_moment(request: Request, name: str) -> datetime | None:
         return None
     try:
         # A plus that nobody encoded arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        return parse_moment(text.replace(" ", "+"))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not 1970 < moment.year < 9999:
-        raise invalid(name, "is a moment such as 2026-01-31T12:00:00Z")
-    return moment
+        raise invalid(name, "is a moment such as 2026-01-31T12:00:00Z") from None
+
+
+def read_flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """A parameter that is `true` or `false`. Raises a Problem (422)."""
+    match request.query_params.get(name):
+        case None:
+            return default
+        case "true":
+            return True
+        case "false":
+            return False
+        case _:
+            raise invalid(name, "is `true` or `false`")
 
 
 def read_choices(request: Request, name: str, allowed: Iterable[str]) -> list[str]:

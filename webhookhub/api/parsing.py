@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from webhookhub.api.problems import Problem
+from webhookhub.conf import hub_settings
 
 # Containers inside one another; nothing that the API manages needs more.
 MAX_DEPTH = 100
@@ -21,8 +25,12 @@ class StrictJSONParser(JSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The value. Raises ParseError, which says what would be right."""
-        return parse_json(stream.read())
+        """The value. Raises ParseError, which says what would be right, or Problem (413)."""
+        limit = hub_settings().request_max_bytes
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise Problem(413, "body_too_large", f"The body is larger than {limit:,} bytes.")
+        return parse_json(body)
 
 
 def parse_json(body: bytes) -> Any:
@@ -48,8 +56,7 @@ def parse_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise ParseError(f"{twice[:60]!r} stands twice in one object; each name may stand once.")
     return members
 
@@ -72,7 +79,7 @@ def _to_float(text: str) -> float:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    if depth == MAX_DEPTH and isinstance(value, dict | list):
         raise ParseError(f"The body is nested too deeply; at most {MAX_DEPTH} levels are read.")
     match value:
         case str():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import IntegrityError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from webhookhub.errors import BadIdError, EncryptionKeyError, WebhookHubError
+from webhookhub.errors import BadIdError, ConflictError, EncryptionKeyError, EventTooLargeError, WebhookHubError
+
+logger = logging.getLogger("webhookhub.api")
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -48,7 +52,7 @@ class Problem(Exception):
         """The members of RFC 9457, with `code` and `errors` as extensions."""
         shown: dict[str, Any] = {
             "type": "about:blank",
-            "title": TITLES[self.status],
+            "title": TITLES.get(self.status, "Refused"),
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
@@ -65,6 +69,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    408: "Request timeout",
     409: "Conflict",
     413: "Content too large",
     415: "Unsupported media type",
@@ -81,8 +86,9 @@ def not_found(kind: str) -> Problem:
 
 
 def invalid(field: str, message: str) -> Problem:
-    """One field is wrong."""
-    return Problem(422, "invalid", f"{field}: {message}", errors=[FieldError(field=field, message=message)])
+    """One field is wrong: the body as a whole where it has no name."""
+    detail = f"{field}: {message}" if field else message
+    return Problem(422, "invalid", detail, errors=[FieldError(field=field, message=message)])
 
 
 def answer_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -102,7 +108,7 @@ def to_problem(error: Exception) -> Problem | None:
             errors = list(_field_errors(error.detail))
             detail = "; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in errors)
             return Problem(422, "invalid", detail[:1000], errors=errors)
-        case Http404():
+        case Http404() | ObjectDoesNotExist():
             return not_found("thing")
         case PermissionDenied():
             return Problem(403, "forbidden", str(error) or "This key may not do that.")
@@ -114,10 +120,27 @@ def to_problem(error: Exception) -> Problem | None:
             return Problem(404, "not_found", str(error))
         case EncryptionKeyError():
             return None
+        case IntegrityError():
+            return _conflict(error)
+        case EventTooLargeError():
+            return Problem(413, "data_too_large", str(error), errors=[FieldError(field="data", message=str(error))])
+        case ConflictError():
+            return Problem(
+                409, error.code, str(error), errors=[FieldError(field=camel(error.field), message=str(error))]
+            )
         case WebhookHubError():
-            return invalid(_camel(getattr(error, "field", "")), str(error))
+            return invalid(camel(getattr(error, "field", "")), str(error))
         case _:
             return None
+
+
+def _conflict(error: IntegrityError) -> Problem:
+    """Two requests at the same moment, of which the other was first: it took the name, or removed what this builds on."""
+    # The constraint says which; the message would repeat the row.
+    logger.warning(
+        "conflict", extra={"constraint": getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")}
+    )
+    return Problem(409, "conflict", "Another request changed what this one builds on, at the same moment. Look again.")
 
 
 def json_problem(problem: Problem) -> JsonResponse:
@@ -129,8 +152,7 @@ def _field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:
     match detail:
         case Mapping():
             for name, inner in detail.items():
-                own = "" if name == "non_field_errors" else str(name)
-                yield from _field_errors(inner, f"{path}.{own}".strip("."))
+                yield from _field_errors(inner, _join(path, name))
         case list():
             for position, inner in enumerate(detail):
                 is_item = isinstance(inner, Mapping | list)
@@ -140,6 +162,14 @@ def _field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:
             yield FieldError(field=path, message=str(detail))
 
 
-def _camel(name: str) -> str:
+def _join(path: str, name: Any) -> str:
+    # REST framework names the items of a list by their numbers.
+    if isinstance(name, int):
+        return f"{path}[{name}]"
+    return f"{path}.{name}".strip(".") if name != "non_field_errors" else path
+
+
+def camel(name: str) -> str:
+    """`entity_type` as the API's JSON has it: `entityType`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -1,12 +1,30 @@
-"""How is an answer written? As compact JSON, by orjson."""
+"""How is an answer written? As compact JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+class AcceptNegotiation(DefaultContentNegotiation):
+    """By the header Accept alone: `?format=` is no parameter of this API, and nobody's words are sent back to them."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """The renderer and its own media type. Raises NotAcceptable."""
+        renderer, _ = super().select_renderer(request, renderers, format_suffix)
+        return renderer, str(renderer.media_type)
+
+    def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> list[BaseRenderer]:
+        """All of them, whatever `?format=` says."""
+        return list(renderers)
 
 
 class JSONRenderer(BaseRenderer):
@@ -20,4 +38,10 @@ class JSONRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         """UTF-8. Nothing for an answer without a body."""
-        return b"" if data is None else orjson.dumps(data, default=str)
+        if data is None:
+            return b""
+        try:
+            return bytes(orjson.dumps(data, default=str))
+        except orjson.JSONEncodeError:
+            # Whole numbers beyond 64 bits: JSON and PostgreSQL have them, orjson does not.
+            return json.dumps(data, default=str, ensure_ascii=False, separators=(",", ":")).encode()

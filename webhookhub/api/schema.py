@@ -81,6 +81,7 @@ PAGE = (
     parameter("cursor", "The `next` or `previous` of another page of the same list."),
     parameter("order", "`desc`: the newest first.", enum=["desc", "asc"]),
 )
+PAGE_BY_NAME = (*PAGE[:-1], parameter("order", "`asc`: from a to z.", enum=["asc", "desc"]))
 WINDOW = (
     parameter("since", "From this moment on.", of=OpenApiTypes.DATETIME),
     parameter("until", "Before this moment.", of=OpenApiTypes.DATETIME),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Q
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -14,7 +15,7 @@ from webhookhub import ids
 from webhookhub.api.authentication import KeyAuthentication
 from webhookhub.api.parsing import StrictJSONParser
 from webhookhub.api.problems import Problem, answer_exception, invalid, not_found
-from webhookhub.api.rendering import JSONRenderer
+from webhookhub.api.rendering import AcceptNegotiation, JSONRenderer
 from webhookhub.callers import Caller
 from webhookhub.errors import BadIdError
 from webhookhub.models import Account
@@ -24,25 +25,33 @@ from webhookhub.roles import Right
 class HubView(APIView):
     """A view whose methods each need a right. `rights` names it for every method that the view has."""
 
-    rights: ClassVar[Mapping[str, Right]]
+    rights: ClassVar[Mapping[str, Right | None]]
+    """None: whoever has a valid key."""
     # Webhooks are for accounts whose plan has them (002_44c3dd7dc10608b6.txt, "Webhook limits").
     needs_webhooks: ClassVar[bool] = False
 
     authentication_classes = (KeyAuthentication,)
-    parser_classes = (StrictJSONParser,)
+    parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
+    content_negotiation_class = AcceptNegotiation
 
     def check_permissions(self, request: Request) -> None:
         """Raises a Problem (403) that says what is missing."""
         caller = caller_of(request)
-        if request.method not in self.rights:
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if method not in self.rights:
             self.http_method_not_allowed(request)
-        right = self.rights[str(request.method)]
-        if not caller.may(right):
+        right = self.rights[method]
+        if right is not None and not caller.may(right):
             detail = f"This key's role is {caller.role}; to {right.value} takes another."
             raise Problem(403, "role_not_sufficient", detail)
         if self.needs_webhooks and not caller.has_webhooks:
             raise Problem(403, "plan_without_webhooks", "The account's plan does not include webhooks.")
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """What the header Allow names."""
+        return [*self.rights, *(["HEAD"] if "GET" in self.rights else [])]
 
     def get_exception_handler(self) -> Any:
         """Problem documents, whatever the project's own views answer with."""
@@ -85,8 +94,13 @@ def find_account_id(named: str) -> UUID | None:
 
 
 def id_or_uid(kind: str, named: str) -> Q:
-    """What finds a row by our id or by the caller's own, whichever it is. Never fails: what is neither finds nothing."""
+    """What finds a row by our id or by the caller's own. Never fails: what is neither finds nothing.
+
+    Only the prefix makes an id ours: many a caller's own ids are UUIDs too.
+    """
     try:
-        return Q(id=ids.read(kind, named))
-    except BadIdError:
+        if named.startswith(f"{ids.PREFIXES[kind]}_"):
+            return Q(id=ids.read(kind, named))
         return Q(uid=named) if "\x00" not in named else Q(pk__in=())
+    except BadIdError:
+        return Q(pk__in=())

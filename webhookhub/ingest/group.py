@@ -1,0 +1,155 @@
+"""How do concurrent requests share a commit? A thread takes all that wait and publishes them together; nobody waits for more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+from webhookhub import doorbell
+from webhookhub.api.problems import Problem
+from webhookhub.events import FAN_OUT_TASK
+from webhookhub.ingest.publication import Publication
+from webhookhub.ingest.publish import Result, new_event_ids, publish
+
+logger = logging.getLogger("webhookhub.ingest")
+
+# Events of one transaction: enough to share its cost, few enough that those behind it wait only milliseconds.
+MOST_EVENTS_A_GROUP = 500
+RETRY_AFTER_SECONDS = 1
+# Busy, the events of so long share one ring; an event that comes alone is rung at once.
+RING_EVERY_SECONDS = 0.01
+
+
+class _Waiting(NamedTuple):
+    publication: Publication
+    answer: asyncio.Future[Result]
+    loop: asyncio.AbstractEventLoop
+
+
+class GroupCommit:
+    """One process's way into the database for events: two threads, started by the first publication.
+
+    One commits, the other rings: a broker that is away or slow holds up no commit, and rings that pile up become one.
+    """
+
+    def __init__(self, *, most_waiting_events: int) -> None:
+        self._most_waiting_events = most_waiting_events
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._unrung: queue.SimpleQueue[list[UUID] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        # Counted by the event loop's thread alone.
+        self.waiting_events = 0
+
+    async def commit(self, publication: Publication) -> Result:
+        """The result of the publication once it is committed. Raises Problem (503) when too much waits already."""
+        size = len(publication.items)
+        if self.waiting_events and self.waiting_events + size > self._most_waiting_events:
+            raise busy("More events wait to be recorded than this process takes; try again in a moment.")
+        if not self._threads:
+            self._start()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+        self.waiting_events += size
+        self._waiting.put(_Waiting(publication, answer, loop))
+        try:
+            return await answer
+        finally:
+            self.waiting_events -= size
+
+    def close(self, timeout_seconds: float) -> None:
+        """Commit and ring what waits, for so long; the sweep finds what was not rung."""
+        self._waiting.put(None)
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+        self._threads = []
+
+    def _start(self) -> None:
+        for name, run in (("commit", self._commit_groups), ("ring", self._ring_groups)):
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _commit_groups(self) -> None:
+        try:
+            while group := self._next_group():
+                results = commit_group([one.publication for one in group])
+                if event_ids := new_event_ids(results):
+                    self._unrung.put(event_ids)
+                _answer(group, results)
+        finally:
+            self._unrung.put(None)
+            connection.close()
+
+    def _next_group(self) -> list[_Waiting]:
+        """All that waits now, up to MOST_EVENTS_A_GROUP events; empty at the end."""
+        first = self._waiting.get()
+        if first is None:
+            return []
+        group, events = [first], len(first.publication.items)
+        while events < MOST_EVENTS_A_GROUP:
+            try:
+                one = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if one is None:
+                self._waiting.put(None)
+                break
+            group.append(one)
+            events += len(one.publication.items)
+        return group
+
+    def _ring_groups(self) -> None:
+        is_open = True
+        while is_open and (event_ids := self._unrung.get()) is not None:
+            while is_open and not self._unrung.empty():
+                more = self._unrung.get()
+                is_open = more is not None
+                event_ids += more or []
+            doorbell.ring(FAN_OUT_TASK, event_ids, queue=doorbell.FANOUT)
+            time.sleep(RING_EVERY_SECONDS)
+
+
+def commit_group(publications: Sequence[Publication]) -> list[Result]:
+    """The result of each publication, whatever happens to the others."""
+    for _ in range(2):
+        try:
+            close_old_connections()
+            return publish(publications)
+        except (OperationalError, InterfaceError) as error:
+            # A connection that had died is found out by its first statement; the next one is new.
+            logger.warning("database away", extra={"publications": len(publications), "reason": str(error)[:200]})
+            connection.close()
+        except Exception:
+            # Whatever it is, it must neither end this thread nor cost the others of the group their events.
+            logger.exception("a group was not recorded", extra={"publications": len(publications)})
+            if len(publications) > 1:
+                return [result for one in publications for result in commit_group([one])]
+            return [Problem(500, "internal_error", "The event could not be recorded; the hub's log says why.")]
+    return [busy("The database cannot be reached; nothing is known to be recorded.") for _ in publications]
+
+
+def busy(detail: str) -> Problem:
+    """Not now."""
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _answer(group: Sequence[_Waiting], results: Sequence[Result]) -> None:
+    """Hand the results over: one call into each event loop, which there is one of."""
+    pairs = list(zip(group, results, strict=True))
+    for loop in {one.loop for one in group}:
+        loop.call_soon_threadsafe(_resolve, [(one.answer, result) for one, result in pairs if one.loop is loop])
+
+
+def _resolve(answers: Sequence[tuple[asyncio.Future[Result], Result]]) -> None:
+    for answer, result in answers:
+        # Whoever went away meanwhile hears nothing; its event is recorded all the same.
+        if not answer.done():
+            answer.set_result(result)
