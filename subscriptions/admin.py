@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django import forms
@@ -14,9 +15,11 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from subscriptions.models import Profile, Subscription
+from subscriptions.overrides import apply_overrides
 from subscriptions.profiles import InvalidProfileError
 from subscriptions.statuses import RetryRule, StatusSet
-from subscriptions.subscribe import check_patterns, check_url, set_enabled
+from subscriptions.subscribe import set_enabled
+from subscriptions.terms import read_terms, settle
 from webhookhub.errors import WebhookHubError
 
 Text = TypeVar("Text")
@@ -55,13 +58,30 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic fo
         model = Subscription
         fields = "__all__"
 
-    def clean_url(self) -> str:
-        """Raises ValidationError where nothing can be sent to the URL."""
-        return _read(check_url, str(self.cleaned_data["url"]))
+    def clean(self) -> dict[str, Any]:
+        """Raises ValidationError that names the field and what would be right."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        # An emptied box of JSON is an object without members.
+        cleaned |= {name: cleaned[name] or {} for name in ("overrides", "metadata")}
+        try:
+            before = read_terms(Subscription.objects.get(id=self.instance.id))
+            wanted = {name: cleaned[name] for name in _ON_THE_PAGE}
+            terms = settle(replace(before, **wanted, profile=cleaned["profile"].name), before=before)
+            apply_overrides(cleaned["profile"], terms.overrides)
+        except WebhookHubError as error:
+            # What is inside a field has no place of its own on the page: `overrides.timeout_seconds`.
+            name = getattr(error, "field", "").partition(".")[0].replace("filter", "payload_filter")
+            raise ValidationError({name: str(error)} if name in self.fields else str(error)) from error
+        return cleaned | {"url": terms.url, "event_types": list(terms.event_types)}
 
-    def clean_event_types(self) -> list[str]:
-        """Raises ValidationError where a pattern matches nothing."""
-        return _read(check_patterns, self.cleaned_data["event_types"])
+
+# Terms that can be changed there, besides the profile.
+_ON_THE_PAGE = (
+    *("url", "uid", "description", "event_types", "entity_type", "action", "payload_filter", "enabled", "overrides"),
+    *("rate_limit_per_second", "concurrency_limit", "metadata"),
+)
 
 
 def _read(check: Callable[[Text], object], value: Text) -> Text:
@@ -88,7 +108,8 @@ class SubscriptionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no 
     list_filter = ("enabled", "profile")
     list_select_related = ("account", "profile")
     search_fields = ("url",)
-    readonly_fields = ("created_at", "updated_at")
+    # Credentials are not on the page, and nothing is sent of a kind without them.
+    readonly_fields = ("auth_kind", "created_at", "updated_at")
     actions = ("enable", "disable")
 
     @admin.action(description="Enable, and release what was held", permissions=["change"])

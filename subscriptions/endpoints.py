@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from subscriptions.auth import Auth, NoAuth, unseal
+from subscriptions.auth import NO_AUTH, Auth, unseal
 from subscriptions.builtin_profiles import DEFAULT_PROFILE
+from subscriptions.custom_headers import CustomHeader, unseal_headers
 from subscriptions.models import Subscription
+from subscriptions.overrides import apply_overrides
 from subscriptions.profiles import DeliveryProfile
-from subscriptions.signing_secrets import SigningSecret, SigningSecretError, parse_secret
-from subscriptions.subscribe import check_url
+from subscriptions.signing_secrets import SigningSecret, parse_secret
 from webhookhub.encryption import decrypt
 from webhookhub.errors import WebhookHubError
+from webhookhub.targets import parse_url
 
 logger = logging.getLogger("webhookhub.endpoints")
 
@@ -38,9 +40,17 @@ class Endpoint:
     url: str
     enabled: bool
     auth: Auth
+    headers: tuple[CustomHeader, ...] = ()
     profile: DeliveryProfile
     secrets: tuple[DatedSecret, ...]
     """Newest first."""
+    rate_limit_per_second: int | None = None
+    concurrency_limit: int | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its attempts have to wait for each other, over all workers."""
+        return self.rate_limit_per_second is not None or self.concurrency_limit is not None
 
     def live_secrets(self, now: datetime) -> tuple[SigningSecret, ...]:
         """The secrets that sign at `now`, newest first."""
@@ -78,9 +88,9 @@ def _is_known(identifier: UUID, version: int) -> bool:
 def _endpoint(row: Subscription) -> Endpoint:
     """The row's endpoint. One that makes no sense takes nothing until it is mended, and costs its neighbours nothing."""
     try:
-        check_url(row.url)
+        parse_url(row.url)
         return _usable_endpoint(row)
-    except (WebhookHubError, SigningSecretError) as error:
+    except WebhookHubError as error:
         logger.error("unusable subscription", extra={"subscription": row.shown_id, "reason": str(error)[:200]})
         return Endpoint(
             subscription_id=row.id,
@@ -88,7 +98,7 @@ def _endpoint(row: Subscription) -> Endpoint:
             version=row.version,
             url=row.url,
             enabled=False,
-            auth=NoAuth(),
+            auth=NO_AUTH,
             profile=DEFAULT_PROFILE,
             secrets=(),
         )
@@ -101,11 +111,15 @@ def _usable_endpoint(row: Subscription) -> Endpoint:
         account_id=row.account_id,
         version=row.version,
         url=row.url,
-        enabled=row.enabled,
+        # A limit of nothing lets nothing go.
+        enabled=row.enabled and 0 not in (row.rate_limit_per_second, row.concurrency_limit),
         auth=unseal(row.auth_kind, row.encrypted_credentials),
-        profile=row.profile.to_value(),
+        headers=unseal_headers(row.encrypted_headers),
+        profile=apply_overrides(row.profile, row.overrides),
         secrets=tuple(
             DatedSecret(secret=parse_secret(decrypt(secret.encrypted_text)), expires_at=secret.expires_at)
             for secret in newest_first
         ),
+        rate_limit_per_second=row.rate_limit_per_second,
+        concurrency_limit=row.concurrency_limit,
     )

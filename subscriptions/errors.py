@@ -4,7 +4,14 @@ SubscriptionError
 ├── UnsuitableUrlError   no address that a webhook can be sent to
 ├── PatternError         no pattern of event types
 ├── EntityError          no pair of entity type and action
-└── UnknownProfileError  no delivery profile of this name
+├── PayloadFilterError   no filter of events' data
+├── UnknownProfileError  no delivery profile of this name
+├── OverridesError       no value that a delivery profile could have
+├── HeaderError          no header that a webhook may carry
+├── AuthError            no credentials that a request could carry
+├── LimitError           no rate and no number of requests
+├── SigningSecretError   no text that could sign
+└── TooManySecretsError  so many old secrets still sign that another rotation has to wait
 """
 
 from __future__ import annotations
@@ -13,9 +20,14 @@ from webhookhub.errors import WebhookHubError
 
 
 class SubscriptionError(WebhookHubError, ValueError):
-    """The subscription cannot be as asked for. `field` names what is wrong."""
+    """The subscription cannot be as asked for. `field` names what is wrong, such as `url` or `overrides.timeout_seconds`."""
 
     field = "subscription"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        if field is not None:
+            self.field = field
 
 
 class UnsuitableUrlError(SubscriptionError):
@@ -36,7 +48,41 @@ class EntityError(SubscriptionError):
     field = "entity_type"
 
 
+class PayloadFilterError(SubscriptionError):
+    """A filter that cannot be read; the message names the place and what would be right."""
+
+    field = "filter"
+
+
 class UnknownProfileError(SubscriptionError):
     """There is no delivery profile of this name."""
 
     field = "profile"
+
+
+class OverridesError(SubscriptionError):
+    """A value that differs from the profile's, and that no profile could have."""
+
+
+class HeaderError(SubscriptionError):
+    """A header that a webhook may not carry. The message never repeats a value."""
+
+
+class AuthError(SubscriptionError):
+    """Credentials that no request could carry. The message never repeats a secret."""
+
+
+class LimitError(SubscriptionError):
+    """A limit that is no number, or out of bounds."""
+
+
+class SigningSecretError(SubscriptionError):
+    """A text that cannot be a signing secret. The message says what is allowed, and never repeats the text."""
+
+    field = "secret"
+
+
+class TooManySecretsError(SubscriptionError):
+    """So many old secrets still sign that another rotation has to wait for one of them to end."""
+
+    field, code = "secret", "too_many_secrets"

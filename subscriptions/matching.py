@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from subscriptions.errors import PayloadFilterError
 from subscriptions.models import Subscription
+from subscriptions.overrides import expires_after_seconds
+from subscriptions.payload_filter import Filter, parse_filter
+from webhookhub import ids
+from webhookhub.ecmascript import NotJsonError, parse
 from webhookhub.models import Account
+
+logger = logging.getLogger("webhookhub.matching")
 
 ALL_TYPES = "*"
 # A subscription that names an entity type alone wants whatever is done to it.
@@ -25,6 +33,8 @@ class Subscriber:
 
     id: UUID
     expires_after: timedelta
+    filter: Filter | None = None
+    """Which data it wants; None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,8 @@ class SubscriptionIndex:
     by_type: dict[str, list[Subscriber]] = field(default_factory=lambda: defaultdict(list))
     """Keys are types in full, `*`, and `order.*` under `order.`."""
     by_entity: dict[tuple[str, str], list[Subscriber]] = field(default_factory=lambda: defaultdict(list))
+    filtered: set[UUID] = field(default_factory=set)
+    """Those of the subscribers that have a filter."""
 
     def add(self, subscriber: Subscriber, *, patterns: Iterable[str], entity: tuple[str, str]) -> None:
         """Enter a subscriber under each of its patterns and, unless it is empty, its (entity type, action)."""
@@ -42,9 +54,11 @@ class SubscriptionIndex:
             self.by_type[pattern.removesuffix("*") if pattern.endswith(_SUFFIX) else pattern].append(subscriber)
         if entity != ("", ""):
             self.by_entity[entity].append(subscriber)
+        if subscriber.filter is not None:
+            self.filtered.add(subscriber.id)
 
     def match(self, *, event_type: str, entity_type: str, action: str) -> list[Subscriber]:
-        """Everybody who wants such an event, each once, in the order of their ids."""
+        """Everybody who wants such an event, each once, in the order of their ids; some of them only with certain data."""
         found: dict[UUID, Subscriber] = {}
         for pattern in (ALL_TYPES, event_type, *_prefixes(event_type)):
             for subscriber in self.by_type.get(pattern, ()):
@@ -54,6 +68,19 @@ class SubscriptionIndex:
                 for subscriber in self.by_entity.get(entity, ()):
                     found[subscriber.id] = subscriber
         return [found[identifier] for identifier in sorted(found)]
+
+    def asks_for_data(self, subscribers: Iterable[Subscriber]) -> bool:
+        """Whether it takes an event's data to know which of these want it."""
+        return bool(self.filtered) and any(subscriber.filter is not None for subscriber in subscribers)
+
+
+def keep_interested(subscribers: Sequence[Subscriber], data: str) -> list[Subscriber]:
+    """Those who want an event with these data (JSON, as stored). Data that were expunged interest no filter."""
+    try:
+        value = parse(data)
+    except NotJsonError:
+        return [subscriber for subscriber in subscribers if subscriber.filter is None]
+    return [subscriber for subscriber in subscribers if subscriber.filter is None or subscriber.filter.matches(value)]
 
 
 _indexes: dict[UUID, SubscriptionIndex] = {}
@@ -75,12 +102,25 @@ def load_indexes(account_ids: Iterable[UUID]) -> dict[UUID, SubscriptionIndex]:
 def _build_index(account_id: UUID, version: int) -> SubscriptionIndex:
     index = SubscriptionIndex(version)
     rows = Subscription.objects.filter(account_id=account_id, enabled=True).values_list(
-        "id", "event_types", "entity_type", "action", "profile__expires_after_seconds"
+        "id", "event_types", "entity_type", "action", "profile__expires_after_seconds", "overrides", "payload_filter"
     )
-    for identifier, patterns, entity_type, action, expires_after_seconds in rows:
-        subscriber = Subscriber(id=identifier, expires_after=timedelta(seconds=expires_after_seconds))
+    for identifier, patterns, entity_type, action, profile_seconds, overrides, stored_filter in rows:
+        try:
+            payload_filter = None if stored_filter is None else parse_filter(stored_filter)
+        except PayloadFilterError as error:
+            # Whatever it was meant to keep away must not be sent: it wants nothing until it is mended.
+            extra = {"subscription": ids.show("subscription", identifier), "reason": str(error)[:200]}
+            logger.error("unusable filter", extra=extra)
+            continue
+        expires_after = timedelta(seconds=expires_after_seconds(overrides, profile_seconds))
+        subscriber = Subscriber(id=identifier, expires_after=expires_after, filter=payload_filter)
         index.add(subscriber, patterns=patterns, entity=(entity_type, action))
     return index
+
+
+def patterns_matching(event_type: str) -> list[str]:
+    """Every pattern that wants events of this type: `*`, the type in full, and `order.*` for what begins so."""
+    return [ALL_TYPES, event_type, *(f"{prefix}*" for prefix in _prefixes(event_type))]
 
 
 def _prefixes(event_type: str) -> list[str]:

@@ -163,3 +163,27 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return f"secret of {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class AccessToken(models.Model):
+    """The access token that a subscription with OAuth2 credentials proves itself with, the same for all workers.
+
+    A database trigger drops it with the subscription, and with every change of the credentials. Whoever fetches one first writes `asked_at`, so that
+    nobody else does, and no lock is held meanwhile; what they get is only taken while it still stands there.
+    """
+
+    subscription = models.OneToOneField(Subscription, primary_key=True, on_delete=models.DO_NOTHING, related_name="+")
+    encrypted_token = models.TextField(blank=True, editable=False)
+    fetched_at = models.DateTimeField(null=True, help_text="Tells this token from the ones before.")
+    refresh_at = models.DateTimeField(null=True, help_text="From then on the next one is fetched; empty: nobody knows.")
+    expires_at = models.DateTimeField(null=True, help_text="From then on it is not used; empty: nobody knows.")
+    rejected_at = models.DateTimeField(null=True, help_text="When the receiver last turned one away.")
+    asked_at = models.DateTimeField(null=True, help_text="When somebody began to fetch one who has not ended.")
+    error = models.CharField(max_length=300, blank=True, help_text="Why the last one was not to be had.")
+    retry_at = models.DateTimeField(null=True, help_text="Before that nobody asks again.")
+
+    class Meta:
+        db_table = "webhookhub_access_token"
+
+    def __str__(self) -> str:
+        return f"token of {ids.show('subscription', self.subscription_id)}"

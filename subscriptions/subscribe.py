@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from urllib.parse import urlsplit
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from subscriptions.auth import Auth, NoAuth, kind_of, seal
-from subscriptions.errors import EntityError, PatternError, UnknownProfileError, UnsuitableUrlError
-from subscriptions.models import Profile, Secret, Subscription
+from subscriptions.auth import NO_AUTH, Auth
+from subscriptions.builtin_profiles import DEFAULT_PROFILE
+from subscriptions.errors import UnknownProfileError
+from subscriptions.models import Profile, Subscription
+from subscriptions.overrides import apply_overrides
+from subscriptions.rotation import add_secret
 from subscriptions.signing_secrets import generate_secret, parse_secret
+from subscriptions.terms import Terms, read_terms, settle, to_columns
 from webhookhub import doorbell
-from webhookhub.encryption import decrypt, encrypt
+from webhookhub.errors import ConflictError, UnknownAccountError, WebhookHubError
 from webhookhub.models import Account
 
 RELEASE_TASK = "deliveries.release"
-LONGEST_URL = 2048
-NO_AUTH = NoAuth()
-
-_PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?")
 
 
 def subscribe(
@@ -34,57 +34,124 @@ def subscribe(
     entity_type: str = "",
     action: str = "",
     secret: str | None = None,
-    profile: str = "standard",
+    profile: str = DEFAULT_PROFILE.name,
     auth: Auth = NO_AUTH,
     description: str = "",
 ) -> Subscription:
     """Begin to tell `url` of the account's events: those of these types, or of this (entity type, action), or all.
 
     `secret` signs the requests; without one it is generated. `auth` is what the requests prove themselves with. Raises
-    SubscriptionError or SigningSecretError.
+    SubscriptionError. `create_subscription` knows all else that can be agreed on.
     """
-    check_url(url)
-    check_patterns(event_types)
-    check_entity(entity_type, action)
-    if not Profile.objects.filter(name=profile).exists():
-        names = ", ".join(Profile.objects.values_list("name", flat=True))
-        raise UnknownProfileError(f"there is no delivery profile {profile[:80]!r}; there are {names}")
-    wants_everything = not event_types and not entity_type
-    with transaction.atomic():
-        subscription = Subscription.objects.create(
-            account=account,
-            url=url,
-            event_types=["*"] if wants_everything else list(event_types),
-            entity_type=entity_type,
-            action=action,
-            profile_id=profile,
-            auth_kind=kind_of(auth),
-            encrypted_credentials=seal(auth),
-            description=description,
-        )
+    terms = Terms(
+        url=url,
+        event_types=event_types,
+        entity_type=entity_type,
+        action=action,
+        profile=profile,
+        auth=auth,
+        description=description,
+    )
+    return create_subscription(account.id, terms, secret=secret)
+
+
+def create_subscription(account_id: UUID, terms: Terms, *, secret: str | None = None) -> Subscription:
+    """A new subscription of the account on these terms. `secret` signs its requests; without one it is generated.
+
+    Raises SubscriptionError, BadUidError, ConflictError, or UnknownAccountError.
+    """
+    terms = settle(terms)
+    if secret is not None:
+        parse_secret(secret)
+    # Every hub has the default profile: a migration makes it.
+    if terms.profile != DEFAULT_PROFILE.name or terms.overrides:
+        _check_profile(terms)
+    with _naming_what_stands_against_it(), transaction.atomic():
+        subscription = Subscription.objects.create(account_id=account_id, **to_columns(terms))
         add_secret(subscription, secret or generate_secret(secrets.token_bytes))
     return subscription
 
 
-def add_secret(subscription: Subscription, text: str, *, expires_at: datetime | None = None) -> Secret:
-    """Sign with `text` too. Raises SigningSecretError."""
-    parse_secret(text)
-    return Secret.objects.create(subscription=subscription, encrypted_text=encrypt(text), expires_at=expires_at)
+def change_subscription(subscription: Subscription, change: Callable[[Terms], Terms]) -> Subscription:
+    """Agree on something else: `change` is given the terms as they are, and returns those that shall be.
+
+    It is called again where somebody else was faster. What was held while the subscription was disabled is released when
+    it is enabled. Raises SubscriptionError, BadUidError, ConflictError, or Subscription.DoesNotExist where it was
+    deleted meanwhile.
+    """
+    while True:
+        before = read_terms(subscription)
+        terms = settle(change(before), before=before)
+        if (terms.profile, terms.overrides) != (before.profile, before.overrides):
+            _check_profile(terms)
+        if _write(subscription, terms):
+            return subscription
+        subscription = Subscription.objects.get(id=subscription.id)
 
 
-def rotate_secret(subscription: Subscription, *, old_expires_at: datetime, text: str | None = None) -> str:
-    """Sign with a new secret from now on, and with the old ones until `old_expires_at`. Returns the new one."""
-    new = text or generate_secret(secrets.token_bytes)
+def _write(subscription: Subscription, terms: Terms) -> bool:
+    """Whether the row was as we know it, and now is as the terms say."""
+    columns = to_columns(terms) | {"updated_at": timezone.now()}
+    with _naming_what_stands_against_it(), transaction.atomic():
+        # The version moves with every change of the row: whoever changed it since it was read got there first.
+        as_known = Subscription.objects.filter(id=subscription.id, version=subscription.version)
+        if not as_known.update(**columns):
+            return False
+        if terms.enabled and not subscription.enabled:
+            _release_on_commit(subscription.id)
+    for name, value in columns.items():
+        setattr(subscription, name, value)
+    # As the database's trigger has done.
+    subscription.version += 1
+    return True
+
+
+def _check_profile(terms: Terms) -> None:
+    """Raises UnknownProfileError, or OverridesError where its rules and the overrides contradict each other."""
+    profile = Profile.objects.filter(name=terms.profile).first()
+    if profile is None:
+        names = ", ".join(Profile.objects.values_list("name", flat=True))
+        raise UnknownProfileError(f"there is no delivery profile {terms.profile[:80]!r}; there are {names}")
+    if terms.overrides:
+        apply_overrides(profile, terms.overrides)
+
+
+@contextmanager
+def _naming_what_stands_against_it() -> Iterator[None]:
+    """Raises the error that a broken constraint means: only the database knows, when two come at once."""
+    try:
+        yield
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+        for part, objection in _OBJECTIONS.items():
+            if part in constraint:
+                raise objection() from None
+        raise
+
+
+# By parts of the constraints' names.
+_OBJECTIONS: dict[str, Callable[[], WebhookHubError]] = {
+    "subscription_uid": partial(
+        ConflictError, "another webhook of the account has this uid", field="uid", code="uid_taken"
+    ),
+    "subscription_entity_action": partial(
+        ConflictError,
+        "another webhook of the account has this entity type and action",
+        field="entity_type",
+        code="pair_taken",
+    ),
+    "_account_id_": partial(UnknownAccountError, "there is no such account"),
+    "_profile_id_": partial(UnknownProfileError, "there is no such delivery profile"),
+}
+
+
+def delete_subscription(subscription: Subscription) -> None:
+    """Stop telling it for good. What is outstanding is cancelled when its turn comes; its log stays."""
     with transaction.atomic():
-        subscription.secrets.filter(expires_at=None).update(expires_at=old_expires_at)
-        subscription.secrets.filter(expires_at__gt=old_expires_at).update(expires_at=old_expires_at)
-        add_secret(subscription, new)
-    return new
-
-
-def reveal_secret(subscription: Subscription) -> str:
-    """The newest signing secret, in the clear: for whoever runs the receiver. Raises EncryptionKeyError."""
-    return decrypt(subscription.secrets.latest("created_at").encrypted_text)
+        identifier = subscription.id
+        subscription.delete()
+        # What was held has no turn of its own.
+        _release_on_commit(identifier)
 
 
 def set_enabled(subscription: Subscription, enabled: bool) -> None:
@@ -93,36 +160,9 @@ def set_enabled(subscription: Subscription, enabled: bool) -> None:
         Subscription.objects.filter(id=subscription.id).update(enabled=enabled)
         subscription.enabled = enabled
         if enabled:
-            ring = partial(doorbell.ring, RELEASE_TASK, [subscription.id], queue=doorbell.MAINTENANCE)
-            transaction.on_commit(ring, robust=True)
+            _release_on_commit(subscription.id)
 
 
-def check_url(url: str) -> None:
-    """Raises UnsuitableUrlError, which says what would be right."""
-    if len(url) > LONGEST_URL:
-        raise UnsuitableUrlError(f"url has {len(url)} characters; at most {LONGEST_URL} are allowed")
-    try:
-        parts = urlsplit(url)
-        suitable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        suitable = False
-    if not suitable:
-        raise UnsuitableUrlError(f"{url[:200]!r} is not an http or https URL, such as https://example.com/webhooks")
-
-
-def check_entity(entity_type: str, action: str) -> None:
-    """Raises EntityError, which says what would be right."""
-    for field, value, longest in (("entity_type", entity_type, 128), ("action", action, 32)):
-        if len(value) > longest:
-            raise EntityError(f"{field} has {len(value)} characters; at most {longest} are allowed")
-    if action and not entity_type:
-        raise EntityError(f"action {action!r} needs the entity_type that it is done to, such as product")
-
-
-def check_patterns(event_types: Sequence[str]) -> None:
-    """Raises PatternError, which names the pattern and what would be right."""
-    for pattern in event_types:
-        if len(pattern) > 128 or not _PATTERN.fullmatch(pattern):
-            raise PatternError(
-                f"{pattern[:140]!r} is no event type pattern: write `*`, a type such as order.shipped, or order.*"
-            )
+def _release_on_commit(subscription_id: UUID) -> None:
+    ring = partial(doorbell.ring, RELEASE_TASK, [subscription_id], queue=doorbell.MAINTENANCE)
+    transaction.on_commit(ring, robust=True)

@@ -6,11 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from subscriptions.errors import SubscriptionError
-from subscriptions.signing_secrets import SigningSecretError
-from subscriptions.subscribe import reveal_secret, subscribe
+from subscriptions.rotation import reveal_secret
+from subscriptions.subscribe import subscribe
 from webhookhub.accounts import find_account
-from webhookhub.errors import UnknownAccountError
+from webhookhub.errors import WebhookHubError
 
 
 class Command(BaseCommand):
@@ -42,6 +41,6 @@ class Command(BaseCommand):
                 profile=options["profile"],
                 secret=options["secret"],
             )
-        except (SubscriptionError, SigningSecretError, UnknownAccountError) as error:
+        except WebhookHubError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{subscription.shown_id}\nsecret {reveal_secret(subscription)}")

@@ -1,0 +1,156 @@
+"""How does the API show a webhook? All that was agreed on, but for what is secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_field
+from rest_framework import serializers
+
+from subscriptions.api.webhook_bodies import OverridesBody
+from subscriptions.auth import Auth, kind_of, public_values
+from subscriptions.custom_headers import CustomHeader
+from subscriptions.models import AuthKind, Subscription
+from subscriptions.terms import read_terms
+from webhookhub import ids
+from webhookhub.api.problems import camel
+from webhookhub.moments import iso_moment
+
+# Stored as an empty text, shown as null.
+_EMPTY = ("user_agent", "request_id_parameter")
+
+
+def show_webhook(row: Subscription) -> dict[str, Any]:
+    """The webhook as the API answers it, in the form that a PUT takes. Raises EncryptionKeyError."""
+    terms = read_terms(row)
+    return {
+        "id": row.shown_id,
+        "uid": terms.uid,
+        "account": ids.show("account", row.account_id),
+        "url": terms.url,
+        "description": terms.description,
+        "events": list(terms.event_types) or None,
+        "entityType": terms.entity_type or None,
+        "action": terms.action or None,
+        "filter": terms.payload_filter,
+        "enabled": terms.enabled,
+        "profile": terms.profile,
+        "overrides": {
+            camel(name): None if name in _EMPTY and value == "" else value for name, value in terms.overrides.items()
+        },
+        "headers": show_headers(terms.headers),
+        "auth": show_auth(terms.auth),
+        "rateLimitPerSecond": terms.rate_limit_per_second,
+        "concurrencyLimit": terms.concurrency_limit,
+        "metadata": terms.metadata,
+        "createdAt": iso_moment(row.created_at),
+        "updatedAt": iso_moment(row.updated_at),
+    }
+
+
+def show_headers(headers: Iterable[CustomHeader]) -> dict[str, Any]:
+    """Names and values; of a secret value only that there is one."""
+    return {header.name: {"secret": True} if header.is_secret else header.value for header in headers}
+
+
+def show_auth(auth: Auth) -> dict[str, str]:
+    """Its kind and what is not secret."""
+    return {"type": kind_of(auth).value} | {camel(name): value for name, value in public_values(auth).items()}
+
+
+class AuthShown(serializers.Serializer):  # type: ignore[type-arg]  # generic for the type checker only
+    """The kind, and what is not secret of it."""
+
+    type = serializers.ChoiceField(choices=AuthKind.values)
+    username = serializers.CharField(required=False)
+    name = serializers.CharField(required=False)
+    tokenUrl = serializers.CharField(required=False)
+    clientId = serializers.CharField(required=False)
+    scope = serializers.CharField(required=False)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "oneOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {"secret": {"type": "boolean", "enum": [True]}},
+                    "required": ["secret"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    }
+)
+class HeadersShownField(serializers.Field[Any, Any, Any, Any]):
+    """Names and values; `{"secret": true}` in place of one that is not shown."""
+
+
+class WebhookShown(serializers.Serializer):  # type: ignore[type-arg]  # generic for the type checker only
+    """A webhook."""
+
+    id = serializers.CharField(help_text="`sub_…`")
+    uid = serializers.CharField(allow_null=True)
+    account = serializers.CharField()
+    url = serializers.CharField()
+    description = serializers.CharField()
+    events = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    entityType = serializers.CharField(allow_null=True)
+    action = serializers.CharField(allow_null=True)
+    filter = serializers.DictField(allow_null=True)
+    enabled = serializers.BooleanField()
+    profile = serializers.CharField()
+    overrides = OverridesBody()
+    headers = HeadersShownField()
+    auth = AuthShown()
+    rateLimitPerSecond = serializers.IntegerField(allow_null=True)
+    concurrencyLimit = serializers.IntegerField(allow_null=True)
+    metadata = serializers.DictField()
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+
+
+class NewWebhookShown(WebhookShown):
+    """A webhook that was just made; its secret is shown here and by the secret's own route."""
+
+    secret = serializers.CharField()
+
+
+_SHOWN = {
+    "id": "sub_01932b671fa07c2e9d4b6a8f10c35e72",
+    "uid": "orders",
+    "account": "acc_01932b671f0a7d65b1e2c7d90f4a3b18",
+    "url": "https://client.com/webhooks/orders",
+    "description": "",
+    "events": ["order.created", "order.shipped"],
+    "entityType": None,
+    "action": None,
+    "filter": None,
+    "enabled": True,
+    "profile": "standard",
+    "overrides": {},
+    "headers": {"X-Environment": "production", "X-Api-Key": {"secret": True}},
+    "auth": {"type": "none"},
+    "rateLimitPerSecond": 50,
+    "concurrencyLimit": None,
+    "metadata": {"team": "logistics"},
+    "createdAt": "2024-11-14T15:59:59.000Z",
+    "updatedAt": "2024-11-14T15:59:59.000Z",
+}
+SHOWN_EXAMPLE = OpenApiExample("A webhook", value=_SHOWN, response_only=True, status_codes=["200"])
+CREATED_EXAMPLE = OpenApiExample(
+    "A new webhook",
+    value=_SHOWN | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    response_only=True,
+    status_codes=["201"],
+)
+PAGE_EXAMPLE = OpenApiExample(
+    "The only page",
+    value={"items": [_SHOWN], "next": None, "previous": None, "done": True},
+    response_only=True,
+    status_codes=["200"],
+)
