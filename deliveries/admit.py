@@ -23,6 +23,8 @@ from webhookhub.ids import array_literal
 CROWDED_PAUSE = timedelta(seconds=10)
 # Shown as the last outcome of such a delivery, and read by the sweep, which rings for it on the slow queue.
 CROWDED = "crowded"
+# A delivery whose access token is being fetched is rung when it is there. Where whoever fetches was lost, the sweep rings.
+TOKEN_LOOK_AGAIN = timedelta(seconds=5)
 
 
 class Refusal(Enum):
@@ -30,7 +32,9 @@ class Refusal(Enum):
 
     DISABLED = "subscription disabled"  # held until it is enabled, or expires
     DELETED = "subscription deleted"  # cancelled: there is nobody left to tell
+    EXPUNGED = "payload expunged"  # failed: there is nothing left to tell
     CROWDED = "endpoint crowded"  # pending again: its endpoint has all of its share on the wire
+    TOKEN = "no access token yet"  # noqa: S105 - no password; pending again: its token is being fetched
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +57,8 @@ def admit(
         endpoint = endpoints.get(claim.subscription_id)
         if claim.subscription_version is None or endpoint is None:
             admission.refused.setdefault(Refusal.DELETED, []).append(claim)
+        elif not claim.fact.data:
+            admission.refused.setdefault(Refusal.EXPUNGED, []).append(claim)
         elif not endpoint.enabled or not endpoint.live_secrets(claim.claimed_at):
             admission.refused.setdefault(Refusal.DISABLED, []).append(claim)
         elif claim.subscription_id in crowded:
@@ -100,8 +106,12 @@ _CHANGES = {
     Refusal.DELETED: (
         "status = 'cancelled', failure_reason = 'subscription deleted', finished_at = now(), wake_at = NULL"
     ),
+    Refusal.EXPUNGED: "status = 'failed', failure_reason = 'payload expunged', finished_at = now(), wake_at = NULL",
     Refusal.CROWDED: (
         f"due_at = now() + interval '{CROWDED_PAUSE.seconds} seconds', last_outcome = %(crowded)s, "
         f"wake_at = least(now() + interval '{CROWDED_PAUSE.seconds} seconds', expires_at)"
+    ),
+    Refusal.TOKEN: (
+        f"due_at = now(), wake_at = least(now() + interval '{TOKEN_LOOK_AGAIN.seconds} seconds', expires_at)"
     ),
 }

@@ -41,6 +41,7 @@ class Claim(NamedTuple):
     claimed_monotonic: float
     """This process's moment of the claim: later moments are told on the database's clock, whatever ours says."""
     fact: Fact
+    trigger: str = "event"
 
     def moment(self, monotonic: float) -> datetime:
         """The database's time at this moment of our monotonic clock."""
@@ -65,7 +66,7 @@ def claim(delivery_ids: Sequence[UUID]) -> list[Claim]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         claimed_monotonic = time.monotonic()
-        return [Claim._make((*row[:6], claimed_monotonic, Fact._make(row[6:]))) for row in cursor.fetchall()]
+        return [Claim._make((*row[:6], claimed_monotonic, Fact._make(row[7:]), row[6])) for row in cursor.fetchall()]
 
 
 # One whose worker was lost is still claimed: the sweep puts the lost attempt on record before the next one begins.
@@ -78,10 +79,10 @@ _CLAIM = """
                due_at = now() + %(lease_seconds)s * interval '1 second'
          WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(low)s AND %(high)s
            AND status = 'pending' AND claimed_at IS NULL AND due_at <= now() AND now() < expires_at
-     RETURNING id, subscription_id, event_id, attempt_count, claimed_at, expires_at
+     RETURNING id, subscription_id, event_id, attempt_count, claimed_at, expires_at, trigger
     )
     SELECT claimed.id, claimed.subscription_id, claimed.attempt_count, claimed.claimed_at, claimed.expires_at,
-           subscription.version,
+           subscription.version, claimed.trigger,
            'evt_' || replace(event.id::text, '-', ''), event.type, event.entity_type, event.action, event.subject,
            event.correlation_id, event.data, event.created_at
       FROM claimed

@@ -11,9 +11,12 @@ from functools import partial
 from uuid import UUID
 
 from deliveries.admit import Refusal, admit, give_back
+from deliveries.authorize import Authorization, authorize, fail_without_token, wants_of
 from deliveries.cancel import find_cancelled
 from deliveries.claim import Claim, claim
 from deliveries.engine import Flight, Landing
+from deliveries.limits import Moment, Timed, allow
+from deliveries.line import join, leave_places
 from deliveries.patience import patiently
 from deliveries.record import NearRetry, record_landings
 from deliveries.request import build_request
@@ -42,8 +45,14 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
     admission = admit(claims, endpoints, crowded=wire.engine.crowded())
     for refusal, refused in admission.refused.items():
         give_back(refused, refusal)
+    authorization = authorize(admission.admitted)
+    wait_for_tokens(authorization, wire)
+    allowance = allow(authorization.ready, most=wire.pacer.room)
+    wire.pacer.put(build_timed_flights(allowance.timed))
     batch = Batch(wire)
-    batch.send(build_flights(admission.admitted))
+    batch.send(build_flights(allowance.at_once))
+    join(allowance.waiting)
+    batch.land_unsent(fail_without_token(authorization.failing))
     retries = batch.record_until_done()
     logger.info(
         "delivered",
@@ -51,24 +60,38 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
             "rung": len(delivery_ids),
             "claimed": len(claims),
             "refused": {refusal.value: len(refused) for refusal, refused in admission.refused.items()},
+            "without_token": len(authorization.waiting) + len(authorization.failing),
+            "timed": len(allowance.timed),
+            "waiting": len(allowance.waiting),
             "stragglers": batch.flying,
         },
     )
     return retries
 
 
+def wait_for_tokens(authorization: Authorization, wire: Wire) -> None:
+    """Give back what has no token yet, and have the token fetched: the deliveries are rung when it is there."""
+    if authorization.waiting:
+        give_back([one for one, _ in authorization.waiting], Refusal.TOKEN)
+    # Not before: whoever is rung has to find them given back.
+    wire.tokens.ask(wants_of(authorization))
+
+
 def build_flights(admitted: Sequence[tuple[Claim, Endpoint]]) -> list[Flight]:
     """The requests of attempts that begin now."""
+    user_agent, monotonic = hub_settings().user_agent, time.monotonic()
+    return [_build_flight(one, endpoint, monotonic, user_agent) for one, endpoint in admitted]
+
+
+def build_timed_flights(timed: Sequence[Timed]) -> list[tuple[Flight, Moment]]:
+    """The requests of attempts that begin at their moments."""
     user_agent = hub_settings().user_agent
-    monotonic = time.monotonic()
-    return [
-        Flight(
-            claim=one,
-            endpoint=endpoint,
-            request=build_request(one, endpoint, now=one.moment(monotonic), default_user_agent=user_agent),
-        )
-        for one, endpoint in admitted
-    ]
+    return [(_build_flight(one, endpoint, moment.begin, user_agent), moment) for one, endpoint, moment in timed]
+
+
+def _build_flight(one: Claim, endpoint: Endpoint, monotonic: float, user_agent: str) -> Flight:
+    request = build_request(one, endpoint, now=one.moment(monotonic), default_user_agent=user_agent)
+    return Flight(claim=one, endpoint=endpoint, request=request)
 
 
 class Batch:
@@ -94,11 +117,16 @@ class Batch:
         """Give the flights to the engine, and those back whose endpoint has its share of this process taken."""
         with self._lock:
             self._flying.update((flight.claim.delivery_id, flight.claim.subscription_id) for flight in flights)
-        crowded = [flight.claim for flight in flights if not self._wire.engine.send(flight, self._land)]
+        crowded = [flight for flight in flights if not self._wire.engine.send(flight, self._land)]
         if crowded:
             with self._lock:
-                self._forget(crowded)
-            give_back(crowded, Refusal.CROWDED)
+                self._forget(flight.claim for flight in crowded)
+            self._give_back(crowded)
+
+    def land_unsent(self, landings: Iterable[Landing]) -> None:
+        """These failed before they could be sent: they are recorded with what lands."""
+        with self._lock:
+            self._landed += landings
 
     def record_until_done(self) -> list[NearRetry]:
         """Record what lands, until all has, the time is up, or only silent endpoints are left; the recorder has the rest."""
@@ -126,20 +154,28 @@ class Batch:
         with self._lock:
             landed, self._landed = self._landed, []
             self._worth_recording.clear()
-        return record_landings(landed, rng=self._rng) if landed else []
+        if not landed:
+            return []
+        retries = record_landings(landed, rng=self._rng)
+        leave_places(landing.flight for landing in landed)
+        return retries
+
+    def _give_back(self, flights: Sequence[Flight]) -> None:
+        give_back([flight.claim for flight in flights], Refusal.CROWDED)
+        leave_places(flights)
 
     def _drop_cancelled(self) -> None:
         """A delivery that waits for its turn here may be cancelled meanwhile: then it never gets it."""
         if waiting := self._wire.engine.waiting(set(self._flying)):
             withdrawn = self._withdraw(patiently(partial(find_cancelled, waiting)))
             if withdrawn:
-                give_back([flight.claim for flight in withdrawn], Refusal.CROWDED)
+                self._give_back(withdrawn)
 
     def _leave(self) -> None:
         """Give back what still waits for its turn; what is on the wire lands with the recorder from now on."""
         unsent = self._withdraw(set(self._flying))
         if unsent:
-            give_back([flight.claim for flight in unsent], Refusal.CROWDED)
+            self._give_back(unsent)
         with self._lock:
             self._left = True
 

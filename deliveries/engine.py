@@ -61,17 +61,18 @@ class Engine:
         self._lanes: dict[UUID, _Lane] = {}
         self._on_wire = 0
 
-    def send(self, flight: Flight, landed: Callable[[Landing], None]) -> bool:
+    def send(self, flight: Flight, landed: Callable[[Landing], None], *, may_wait: bool = True) -> bool:
         """Start the flight, or let it wait its turn; `landed` is called once, from the engine's thread.
 
-        False where the endpoint's share is taken, or none of it moves: then nothing happens, and `landed` is never called.
+        False where the endpoint's share is taken, or none of it moves, or it would have to wait and may not: then nothing
+        happens, and `landed` is never called.
         """
         with self._lock:
             lane = self._lanes.get(flight.claim.subscription_id)
             if lane is None:
                 lane = self._lanes[flight.claim.subscription_id] = _Lane()
             if lane.on_wire >= self._endpoint_concurrency:
-                if len(lane.waiting) >= self._endpoint_waiting or lane.is_silent:
+                if not may_wait or len(lane.waiting) >= self._endpoint_waiting or lane.is_silent:
                     return False
                 lane.waiting.append((flight, landed))
                 return True

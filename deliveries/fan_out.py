@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from subscriptions.matching import Subscriber, load_indexes
+from subscriptions.matching import Subscriber, keep_interested, load_indexes
 from webhookhub import doorbell
 from webhookhub.conf import hub_settings
 from webhookhub.ids import array_literal, delivery_id
@@ -22,6 +22,8 @@ TRIGGER = "event"
 ROWS_A_STATEMENT = 1000
 # Events that one message takes along besides its own.
 EVENTS_A_BATCH = 200
+# Events whose data are read in one go where a filter asks about them: 25 MB if each were as large as they may be.
+DATA_A_READ = 100
 
 
 class FannedOut(NamedTuple):
@@ -49,20 +51,14 @@ class _NewDelivery(NamedTuple):
 
 
 def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
-    """Insert the deliveries of these events, and of others that wait, and ring for them.
+    """Insert the deliveries of events that wait, as many as these or more, and ring for them.
 
     Events that are done, or in other hands, are passed over.
     """
     with transaction.atomic():
-        events = _take(event_ids)
-        indexes = load_indexes({event.account_id for event in events})
-        deliveries = [
-            _delivery(event, subscriber)
-            for event in events
-            for subscriber in indexes[event.account_id].match(
-                event_type=event.type, entity_type=event.entity_type, action=event.action
-            )
-        ]
+        events = _take(len(event_ids))
+        wanted = _find_subscribers(events)
+        deliveries = [_delivery(event, subscriber) for event in events for subscriber in wanted[event.id]]
         for start in range(0, len(deliveries), ROWS_A_STATEMENT):
             _insert(deliveries[start : start + ROWS_A_STATEMENT])
         _finish([event.id for event in events])
@@ -72,24 +68,47 @@ def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
     return FannedOut(events=len(events), deliveries=len(deliveries))
 
 
-def _take(event_ids: Sequence[UUID]) -> list[_Event]:
-    """Lock these events if they still wait, and others that wait: busy, one message does the work of many.
+def _take(rung: int) -> list[_Event]:
+    """Lock events that wait, as many as were rung for or more: busy, one message does the work of many.
 
-    Whoever finds one locked leaves it to the other, who got there first.
+    Those that have waited longest come first, which are those that were rung for unless a message was lost. Whoever finds
+    one locked leaves it to the other, who got there first.
     """
     with connection.cursor() as cursor:
+        # Along the partial index, whatever the planner thinks of a table that has just grown.
         cursor.execute(
             """SELECT id, account_id, type, entity_type, action, now()
                  FROM webhookhub_event
-                WHERE id IN (SELECT unnest(%s::uuid[])
-                              UNION
-                             (SELECT id FROM webhookhub_event WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT %s))
-                  AND wake_at IS NOT NULL
-                ORDER BY id
+                WHERE wake_at IS NOT NULL
+                ORDER BY wake_at
+                LIMIT %s
                   FOR UPDATE SKIP LOCKED""",
-            [array_literal(event_ids), EVENTS_A_BATCH],
+            [max(rung, EVENTS_A_BATCH)],
         )
-        return [_Event(*row) for row in cursor.fetchall()]
+        return sorted(_Event(*row) for row in cursor.fetchall())
+
+
+def _find_subscribers(events: Sequence[_Event]) -> dict[UUID, list[Subscriber]]:
+    """Who wants each event. Its data are read only where somebody who wants such events has a filter."""
+    indexes = load_indexes({event.account_id for event in events})
+    found = {
+        event.id: indexes[event.account_id].match(
+            event_type=event.type, entity_type=event.entity_type, action=event.action
+        )
+        for event in events
+    }
+    asked = [event.id for event in events if indexes[event.account_id].asks_for_data(found[event.id])]
+    for start in range(0, len(asked), DATA_A_READ):
+        for event_id, data in _read_data(asked[start : start + DATA_A_READ]):
+            found[event_id] = keep_interested(found[event_id], data)
+    return found
+
+
+def _read_data(event_ids: Sequence[UUID]) -> list[tuple[UUID, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, data FROM webhookhub_event WHERE id = ANY(%s::uuid[])", [array_literal(event_ids)])
+        rows: list[tuple[UUID, str]] = cursor.fetchall()
+    return rows
 
 
 def _delivery(event: _Event, subscriber: Subscriber) -> _NewDelivery:

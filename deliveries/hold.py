@@ -19,7 +19,10 @@ HELD_LOOK_AGAIN_SECONDS = 900
 
 
 def release(subscription_id: UUID) -> int:
-    """Let the held deliveries of an enabled subscription go, oldest first. Returns how many there were."""
+    """Let the held deliveries of an enabled subscription go, oldest first. Returns how many there were.
+
+    Those of one that was deleted go too: whoever claims them finds nobody to tell, and cancels them.
+    """
     released = 0
     while identifiers := _release_some(subscription_id):
         doorbell.ring(DELIVER_TASK, identifiers, queue=doorbell.DELIVERIES)
@@ -37,7 +40,8 @@ def _release_some(subscription_id: UUID) -> list[UUID]:
                 WHERE id IN (SELECT id FROM webhookhub_delivery
                               WHERE subscription_id = %(subscription_id)s AND status = 'held' AND expires_at > now()
                               ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED)
-                  AND EXISTS (SELECT 1 FROM webhookhub_subscription WHERE id = %(subscription_id)s AND enabled)
+                  AND NOT EXISTS (SELECT 1 FROM webhookhub_subscription
+                                   WHERE id = %(subscription_id)s AND NOT enabled)
             RETURNING id""",
             {
                 "subscription_id": subscription_id,

@@ -31,6 +31,14 @@ ALLOWED_MOVES: dict[Status, frozenset[Status]] = {
 }
 
 
+# The last outcome of a delivery that waits for a limit of its webhook: it stands in line, and is called when its turn comes.
+RATE_LIMITED = "rate_limited"
+CONCURRENCY_LIMITED = "concurrency_limited"
+
+# The trigger of a test's delivery: it is attempted once, whatever its profile says.
+TEST_TRIGGER = "test"
+
+
 class Delivery(models.Model):
     """One event on its way to one subscription.
 
@@ -77,6 +85,12 @@ class Delivery(models.Model):
                 name="delivery_not_delivered",
                 condition=~models.Q(status="delivered"),
             ),
+            # Read by `line`: who waits for a webhook's limit, the oldest first.
+            models.Index(
+                fields=["subscription", "id"],
+                name="delivery_in_line",
+                condition=models.Q(status="pending", last_outcome__in=[RATE_LIMITED, CONCURRENCY_LIMITED]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -108,6 +122,7 @@ class DeliveryAttempt(models.Model):
     response_headers = models.TextField(blank=True, help_text="One `name: value` a line.")
     response_body = models.TextField(blank=True)
     response_truncated = models.BooleanField(default=False)
+    response_expunged = models.BooleanField(db_default=False, help_text="Headers and body were removed on request.")
 
     class Meta:
         db_table = "webhookhub_delivery_attempt"
@@ -115,6 +130,31 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {ids.show('delivery', self.delivery_id)}"
+
+
+class LimitState(models.Model):
+    """How much of its limits a webhook has used, in all workers together.
+
+    Whoever would use more locks the row, so it has to hold all that is counted: what another table says is as old as the
+    statement that waited for the lock.
+    """
+
+    holder_id = models.UUIDField(primary_key=True, help_text="The subscription whose limits these are.")
+    next_free_at = models.DateTimeField(help_text="Every moment before this one has been given to an attempt.")
+    called_until = models.DateTimeField(help_text="For the moments before this one deliveries have been called.")
+    line_ends_at = models.DateTimeField(help_text="When the last one in line will go, as far as can be told.")
+    waiting_at = models.DateTimeField(
+        null=True, help_text="When somebody joined the line last; empty: nobody is in it."
+    )
+    places = models.JSONField(
+        default=dict, help_text="Who may be on the wire: deliveries, each until when, in seconds since 1970."
+    )
+
+    class Meta:
+        db_table = "webhookhub_limit_state"
+
+    def __str__(self) -> str:
+        return f"limits of {ids.show('subscription', self.holder_id)}"
 
 
 class JobKind(models.TextChoices):

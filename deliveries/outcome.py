@@ -32,6 +32,7 @@ class OutcomeCode(StrEnum):
     TIMEOUT = "timeout"
     BAD_RESPONSE = "bad_response"
     PROXY = "proxy"
+    TOKEN = "token"  # noqa: S105 - no password
     OTHER = "other"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
+from deliveries.models import LimitState
 from webhookhub.conf import hub_settings
 from webhookhub.partitions import create_partitions, default_is_empty, drop_partitions
 
 logger = logging.getLogger("webhookhub.partitions")
 
 TABLES = ("webhookhub_event", "webhookhub_delivery", "webhookhub_delivery_attempt")
+# Moments are given away a second ahead and places last as long as a lease: what was used a day ago says nothing any more.
+LIMIT_STATE_KEPT = timedelta(days=1)
 
 
 def maintain(now: datetime | None = None) -> None:
@@ -24,3 +27,4 @@ def maintain(now: datetime | None = None) -> None:
             logger.info("partitions", extra={"table": table, "made": made, "dropped": dropped})
         if not default_is_empty(table):
             logger.warning("rows without a partition of their time", extra={"table": f"{table}_default"})
+    LimitState.objects.filter(waiting_at=None, next_free_at__lt=moment - LIMIT_STATE_KEPT).delete()

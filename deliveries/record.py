@@ -14,10 +14,11 @@ import orjson
 from django.db import DataError, connection
 
 from deliveries.engine import Landing
-from deliveries.models import Status
+from deliveries.models import TEST_TRIGGER, Status
 from deliveries.outcome import Outcome, classify
 from deliveries.patience import patiently
 from deliveries.schedule import Decision, Done, GiveUp, RetryAt, schedule
+from deliveries.tokens import reject_tokens
 from deliveries.transport import Answer, NoAnswer, Result
 from webhookhub import doorbell
 from webhookhub.conf import HubSettings, hub_settings
@@ -69,6 +70,7 @@ def judge(landing: Landing, rng: random.Random) -> Verdict:
             now=finished_at,
             expires_at=claim.expires_at,
             rng=rng,
+            is_only_attempt=claim.trigger == TEST_TRIGGER,
         ),
         result=landing.result,
     )
@@ -76,6 +78,8 @@ def judge(landing: Landing, rng: random.Random) -> Verdict:
 
 def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[NearRetry]:
     """Judge and record what landed, however long the database takes to come back. Returns the retries to ring for."""
+    # Before a retry can be claimed: it has to find another token.
+    reject_tokens(landings)
     verdicts = [judge(landing, rng) for landing in landings]
     try:
         return patiently(partial(record, verdicts))

@@ -13,6 +13,7 @@ from django.db import connection
 
 from deliveries.engine import Landing
 from deliveries.fan_out import DELIVER_TASK
+from deliveries.line import leave_places
 from deliveries.record import NearRetry, record_landings
 from webhookhub import doorbell
 
@@ -51,6 +52,7 @@ class Recorder:
         try:
             while group := self._next_group():
                 ring_for(record_landings(group, rng=self._rng))
+                leave_places(landing.flight for landing in group)
         finally:
             connection.close()
 
@@ -60,17 +62,24 @@ class Recorder:
         if first is None:
             return []
         group = [first]
-        flush_at = time.monotonic() + FLUSH_SECONDS
-        while len(group) < FLUSH_SIZE and (rest_seconds := flush_at - time.monotonic()) > 0:
+        flush_at = _flush_at(first)
+        while len(group) < FLUSH_SIZE:
             try:
-                landing = self._landings.get(timeout=rest_seconds)
+                landing = self._landings.get(timeout=max(flush_at - time.monotonic(), 0))
             except queue.Empty:
                 break
             if landing is None:
                 self._landings.put(None)
                 break
             group.append(landing)
+            flush_at = min(flush_at, _flush_at(landing))
         return group
+
+
+def _flush_at(landing: Landing) -> float:
+    # Where places on the wire are few, others wait for the one that this had.
+    is_waited_for = landing.flight.endpoint.concurrency_limit is not None
+    return time.monotonic() + (0 if is_waited_for else FLUSH_SECONDS)
 
 
 def group_retries(retries: Iterable[NearRetry]) -> dict[float, list[NearRetry]]:

@@ -36,6 +36,7 @@ def build_request(claim: Claim, endpoint: Endpoint, *, now: datetime, default_us
         headers.append(("X-Correlation-Id", quote(fact.correlation_id, safe=_HEADER_SAFE)))
     if (credentials := static_header(endpoint.auth)) is not None:
         headers.append(credentials)
+    headers.extend((header.name, header.value) for header in endpoint.headers)
     url = endpoint.url
     if profile.request_id_parameter:
         url = add_parameter(url, profile.request_id_parameter, str(claim.delivery_id))

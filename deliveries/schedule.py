@@ -55,11 +55,13 @@ def schedule(
     now: datetime,
     expires_at: datetime,
     rng: Random,
+    is_only_attempt: bool = False,
 ) -> Decision:
     """Decide what follows attempt `attempt_number` (first = 1), which came to `outcome` at `now`.
 
     A retry lies at or after `now` and before `expires_at`. One that would come later is not waited for: the delivery
-    has expired already. Moments are timezone-aware. Raises ValueError for an attempt number below 1.
+    has expired already. `is_only_attempt`: no other follows, whatever the profile says. Moments are timezone-aware. Raises
+    ValueError for an attempt number below 1.
     """
     match outcome:
         case Delivered():
@@ -68,6 +70,8 @@ def schedule(
             return GiveUp(reason=FailureReason.GONE)
         case Rejected():
             return GiveUp(reason=FailureReason.REJECTED)
+        case Retryable() | WorkerLost() if is_only_attempt:
+            return GiveUp(reason=FailureReason.EXHAUSTED)
         case Retryable():
             wait_seconds = nominal_wait_seconds(profile, attempt_number)
             asked_seconds = _asked_seconds(outcome.retry_after, profile=profile, now=now)

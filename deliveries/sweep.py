@@ -19,6 +19,9 @@ from django.db import connection
 from deliveries.admit import CROWDED
 from deliveries.fan_out import DELIVER_TASK
 from deliveries.hold import HELD_LOOK_AGAIN_SECONDS, release
+from deliveries.jobs import ring_for_overdue_jobs
+from deliveries.line import call_everywhere
+from deliveries.models import TEST_TRIGGER
 from deliveries.outcome import WorkerLost
 from deliveries.record import NearRetry, Verdict, record
 from deliveries.recorder import ring_for
@@ -51,11 +54,12 @@ class Woken(NamedTuple):
     now: datetime
     expires_at: datetime
     last_outcome: str
+    trigger: str
 
 
 def sweep() -> Counter[str]:
     """Go through all that is overdue, the oldest first. Returns how many rows there were of each kind."""
-    found: Counter[str] = Counter(events=_sweep_events())
+    found: Counter[str] = Counter(events=_sweep_events(), jobs=ring_for_overdue_jobs(), called=call_everywhere())
     end = time.monotonic() + BUDGET_SECONDS
     while woken := _wake():
         found.update(row.verdict for row in woken)
@@ -145,6 +149,7 @@ def _lost_verdict(row: Woken, profile: DeliveryProfile, rng: random.Random) -> V
             now=row.now,
             expires_at=row.expires_at,
             rng=rng,
+            is_only_attempt=row.trigger == TEST_TRIGGER,
         ),
         result=None,
     )
@@ -191,8 +196,9 @@ _WAKE_DELIVERIES = """
                          END
           FROM woken
          WHERE delivery.id = woken.id
-     RETURNING delivery.id, verdict, subscription_id, attempt_count, claimed_at, expires_at, last_outcome
+     RETURNING delivery.id, verdict, subscription_id, attempt_count, claimed_at, expires_at, last_outcome, trigger
     )
-    SELECT moved.id, verdict, subscription_id, subscription.version, attempt_count, claimed_at, now(), expires_at, last_outcome
+    SELECT moved.id, verdict, subscription_id, subscription.version, attempt_count, claimed_at, now(), expires_at, last_outcome,
+           trigger
       FROM moved LEFT JOIN webhookhub_subscription AS subscription ON subscription.id = subscription_id
 """

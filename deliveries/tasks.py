@@ -18,6 +18,7 @@ from deliveries import partitions
 from deliveries.deliver import deliver
 from deliveries.fan_out import DELIVER_TASK, fan_out
 from deliveries.hold import release
+from deliveries.jobs import RUN_JOB_TASK, run_job
 from deliveries.recorder import group_retries
 from deliveries.sweep import sweep
 from deliveries.wire import close_wire
@@ -67,6 +68,15 @@ def sweep_task() -> None:
 def release_task(subscription_ids: Sequence[str]) -> None:
     for identifier in subscription_ids:
         release(UUID(identifier))
+
+
+@shared_task(bind=True, name=RUN_JOB_TASK, max_retries=None)
+def run_job_task(self: Task[Any, None], job_ids: Sequence[str]) -> None:
+    try:
+        for identifier in job_ids:
+            run_job(UUID(identifier))
+    except DATABASE_AWAY:
+        ring_again(self, job_ids)
 
 
 @shared_task(name="deliveries.maintain_partitions")

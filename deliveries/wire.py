@@ -1,22 +1,33 @@
-"""What does a worker process keep open? One engine with its connections, and one recorder for stragglers, from first use to the end."""
+"""What does a worker process keep open? An engine with its connections, a pacer, a recorder and a token desk, from first use on."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from deliveries.admit import Refusal, give_back
 from deliveries.engine import Engine
+from deliveries.line import leave_places, rejoin
+from deliveries.pacer import Pacer
 from deliveries.recorder import Recorder
+from deliveries.token_desk import TokenDesk
+from deliveries.token_request import MAX_ANSWER_BYTES
 from deliveries.transport import TransportOptions, open_transport
 from webhookhub.conf import HubSettings, hub_settings
 
 logger = logging.getLogger("webhookhub.wire")
 
+# For the pacer to end what it is about.
+PACER_GRACE_SECONDS = 5.0
 # After the last request's deadline: for its record to reach the database.
 RECORDER_GRACE_SECONDS = 5.0
+# For the token desk to give up what it fetches.
+TOKEN_GRACE_SECONDS = 2.0
+# Token endpoints that may hang at a time before others have to wait for them.
+TOKEN_THREADS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,8 @@ class Wire:
 
     engine: Engine
     recorder: Recorder
+    pacer: Pacer
+    tokens: TokenDesk
     pid: int
 
 
@@ -43,7 +56,12 @@ def open_wire() -> Wire:
                 endpoint_concurrency=settings.endpoint_concurrency,
                 endpoint_waiting=settings.endpoint_waiting,
             )
-            _wire = Wire(engine=engine, recorder=Recorder(), pid=os.getpid())
+            recorder = Recorder()
+            pacer = Pacer(engine, recorder, endpoint_waiting=settings.endpoint_waiting)
+            # Through `requests`, whatever deliveries go through: begun with the first token.
+            token_options = replace(_options(settings), max_body_bytes=MAX_ANSWER_BYTES, threads=TOKEN_THREADS)
+            tokens = TokenDesk(partial(open_transport, "requests", token_options), user_agent=settings.user_agent)
+            _wire = Wire(engine=engine, recorder=recorder, pacer=pacer, tokens=tokens, pid=os.getpid())
         return _wire
 
 
@@ -55,9 +73,12 @@ def close_wire(timeout_seconds: float) -> None:
     if wire is None or wire.pid != os.getpid():
         return
     logger.info("closing", extra={"on_wire": wire.engine.on_wire})
+    wire.tokens.close(TOKEN_GRACE_SECONDS)
+    rejoin(wire.pacer.close(PACER_GRACE_SECONDS))
     unsent = wire.engine.close(timeout_seconds)
     if unsent:
         give_back([flight.claim for flight in unsent], Refusal.CROWDED)
+        leave_places(unsent)
     wire.recorder.close(RECORDER_GRACE_SECONDS)
 
 

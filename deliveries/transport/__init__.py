@@ -5,11 +5,9 @@ from __future__ import annotations
 from pkgutil import resolve_name
 from typing import Literal
 
-from deliveries.transport.addresses import is_allowed
 from deliveries.transport.errors import BadHeader, BadUrl, DestinationBlocked, NotSendable, TransportClosed
 from deliveries.transport.exchange import Answer, FailureKind, NoAnswer, Request, Result, Timings, Transport
 from deliveries.transport.options import TransportOptions
-from deliveries.transport.urls import Target, parse_url
 
 __all__ = [
     "Answer",
@@ -21,15 +19,12 @@ __all__ = [
     "NotSendable",
     "Request",
     "Result",
-    "Target",
     "Timings",
     "Transport",
     "TransportClosed",
     "TransportName",
     "TransportOptions",
-    "is_allowed",
     "open_transport",
-    "parse_url",
 ]
 
 TransportName = Literal["curl", "requests"]

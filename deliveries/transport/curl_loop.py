@@ -24,7 +24,7 @@ from deliveries.transport.exchange import NoAnswer, Result, Timings
 from deliveries.transport.failures import Failure
 from deliveries.transport.options import TransportOptions
 from deliveries.transport.resolve import Resolution, Resolver
-from deliveries.transport.urls import parse_url
+from deliveries.transport.urls import read_target
 from deliveries.transport.watched_sockets import WatchedSockets
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class CurlLoop:
         try:
             if exchange.resolution is None:
                 self._unfinished += 1
-                exchange.target = parse_url(exchange.request.url)
+                exchange.target = read_target(exchange.request.url)
                 exchange.resolution = self._known_addresses(exchange)
             if exchange.resolution is None:
                 self._wait(exchange, failures.NOT_RESOLVED_IN_TIME, self._options.resolve_timeout_seconds)

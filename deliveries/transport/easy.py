@@ -17,7 +17,7 @@ from deliveries.transport.failures import Failure
 from deliveries.transport.headers import check_names, check_values, has_whole_head, parse_header_block
 from deliveries.transport.options import TransportOptions
 from deliveries.transport.resolve import Addresses, Resolution
-from deliveries.transport.urls import Target
+from webhookhub.targets import Target
 
 MILLISECONDS = 1000
 # Lines that take libcurl's own additions away (a header without a value is not sent): the request decides its headers.

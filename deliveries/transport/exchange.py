@@ -45,6 +45,7 @@ class FailureKind(Enum):
     TIMEOUT = "timeout"
     BAD_RESPONSE = "bad_response"  # what came back is not HTTP
     PROXY = "proxy"  # the operator's egress proxy failed, not the receiver
+    TOKEN = "token"  # noqa: S105 - no password; no access token was to be had, and nothing was sent
     OTHER = "other"
 
 

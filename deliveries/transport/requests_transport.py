@@ -26,8 +26,9 @@ from deliveries.transport.flight import Flight, Watchdog
 from deliveries.transport.headers import check_names, check_values, parse_header_block
 from deliveries.transport.options import TransportOptions
 from deliveries.transport.resolve import Addresses, Resolution, Resolver
-from deliveries.transport.urls import Target, parse_url
+from deliveries.transport.urls import read_target
 from deliveries.transport.vetted_adapter import VettedAdapter
+from webhookhub.targets import Target
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class RequestsTransport:
                 flight.fail(failures.UNKNOWN)
 
     def _send(self, flight: Flight) -> Answer:
-        target = parse_url(flight.request.url)
+        target = read_target(flight.request.url)
         prepared = prepare(flight.request, target)
         flight.addresses = self._addresses(flight, target)
         self._adapter.flight = flight

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from queue import SimpleQueue
 
-from deliveries.transport.addresses import is_allowed
 from deliveries.transport.errors import DestinationBlocked, NameNotResolved, NotSendable
 from deliveries.transport.failures import NOT_RESOLVED
 from deliveries.transport.options import TransportOptions
-from deliveries.transport.urls import Target
+from webhookhub.addresses import is_allowed
+from webhookhub.targets import Target
 
 # A name that does not resolve is asked for again after this long; a burst to one dead host is then one question.
 FAILURE_CACHE_SECONDS = 1.0
