@@ -35,3 +35,11 @@ class TookTooLong(BenchmarkError):
 
 class WrongResult(BenchmarkError):
     """The work was done, but not as it should have been: its speed means nothing."""
+
+
+class WebServerNotStarted(BenchmarkError):
+    """The web server did not answer."""
+
+
+class PublisherFailed(BenchmarkError):
+    """Requests to publish were refused, or did not come to their end."""

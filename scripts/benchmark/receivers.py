@@ -100,9 +100,9 @@ def _running(command: Sequence[str], hosts: Sequence[str], port: int, *, log: Pa
     )
     try:
         wait_until(
-            lambda: process.poll() is not None or _answers(hosts[-1], port), timeout_seconds=START_TIMEOUT_SECONDS
+            lambda: process.poll() is not None or answers_at(hosts[-1], port), timeout_seconds=START_TIMEOUT_SECONDS
         )
-        if process.poll() is not None or not _answers(hosts[-1], port):
+        if process.poll() is not None or not answers_at(hosts[-1], port):
             raise ReceiverNotStarted(f"The receiver does not answer at port {port}: {log.read_text()[-2000:]}")
         yield Receiver(urls=tuple(f"http://{host}:{port}/webhook/{number}" for number, host in enumerate(hosts)))
     finally:
@@ -135,7 +135,7 @@ def _write_nginx_conf(folder: Path, hosts: Sequence[str], port: int) -> Path:
     return conf
 
 
-def _answers(host: str, port: int) -> bool:
+def answers_at(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

@@ -15,8 +15,10 @@ from scripts.local.receiver.endpoints import Agreement, EndpointName
 from subscriptions.auth import Auth, HeaderAuth, NoAuth, kind_of, seal
 from subscriptions.builtin_profiles import CRM, ENTITY_CHANGE, STANDARD, TRANSACTION
 from subscriptions.models import Profile, Subscription
-from subscriptions.subscribe import add_secret, set_enabled, subscribe
-from webhookhub.api_keys import hash_api_key, store_api_key
+from subscriptions.rotation import add_secret
+from subscriptions.subscribe import set_enabled, subscribe
+from webhookhub.api_keys import store_api_key
+from webhookhub.callers import hash_api_key
 from webhookhub.models import Account
 
 ACCOUNT_NAME = "Demo shop"

@@ -1,0 +1,173 @@
+"""How many events a second go all the way, from a POST to the receiver's answer on record, and how soon does one arrive?"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+from django.db import connection
+
+from scripts.benchmark.errors import PublisherFailed
+from scripts.benchmark.latency import percentile
+from scripts.benchmark.publishers import EVENT_PATH, event_bodies, publish
+from scripts.benchmark.receivers import NotingReceiver, noting_receiver, running_receiver
+from scripts.benchmark.recorded import check_all_delivered, wait_until_recorded
+from scripts.benchmark.rows import add_subscriptions, clear_rows
+from scripts.benchmark.scenario import MILLISECONDS, Bench, Figures, Scenario
+from scripts.benchmark.usage import cpu_us, postgresql_cpu_seconds
+from scripts.benchmark.web import WebServer, running_web
+from scripts.benchmark.worker import Worker
+from scripts.local.console import Progress
+from scripts.local.roles import DELIVERIES, WORKER
+from webhookhub.api_keys import create_api_key
+
+WARM_UP_SHARE = 0.2
+IDLE_EVENTS = 200
+IDLE_PAUSE_SECONDS = (0.02, 0.06)
+POLL_SECONDS = 0.2
+# A connection's wait between two requests, so that what comes in is what can go out; found by trying.
+PAUSE_SECONDS = 0.0
+# What each event costs whom, in this order.
+COSTS = ("web_cpu_us", "fan_out_cpu_us", "delivery_cpu_us", "postgresql_cpu_us")
+
+
+def run(bench: Bench, size: int) -> Figures:
+    with _workers(bench) as workers, running_web(bench.folder) as web:
+        idle_ms = _measure_idle(bench, web, min(size, IDLE_EVENTS))
+        return _measure_load(bench, web, workers, size) | {"idle_p50_ms": percentile(idle_ms, 50)}
+
+
+@contextmanager
+def _workers(bench: Bench) -> Iterator[list[Worker]]:
+    with ExitStack() as running:
+        yield [
+            running.enter_context(Worker(WORKER, folder=bench.folder, processes=2)),
+            running.enter_context(Worker(DELIVERIES, folder=bench.folder, processes=bench.processes)),
+        ]
+
+
+def _measure_idle(bench: Bench, web: WebServer, count: int) -> list[float]:
+    """Milliseconds from a POST to the receiver's call, one client with one event at a time."""
+    clear_rows()
+    with noting_receiver(bench.folder, endpoints=bench.endpoints) as receiver:
+        account = add_subscriptions(receiver.urls)[0].account
+        poster = _Poster(web, create_api_key(account, "benchmark"))
+        bodies = event_bodies(bench.endpoints)
+        poster.post_all(bodies[:20] * 5)
+        progress = Progress("one at a time")
+        sent_at = poster.post_all([bodies[number % len(bodies)] for number in range(count)])
+        receipts = _wait_for(bench, receiver, list(sent_at))
+        progress.done()
+        return [(receipts[event_id] - moment) * MILLISECONDS for event_id, moment in sent_at.items()]
+
+
+class _Poster:
+    """One client on one connection."""
+
+    def __init__(self, web: WebServer, key: str) -> None:
+        self._host = urlsplit(web.url).netloc
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def post_all(self, bodies: Sequence[bytes]) -> dict[str, float]:
+        """POST each after a short pause; the moment (`time.monotonic`) of each request, by its event's id."""
+        sent_at = {}
+        with closing(HTTPConnection(self._host, timeout=10)) as http:
+            for body in bodies:
+                time.sleep(random.uniform(*IDLE_PAUSE_SECONDS))
+                moment = time.monotonic()
+                http.request("POST", EVENT_PATH, body=body, headers=self._headers)
+                response = http.getresponse()
+                answer = json.load(response)
+                if response.status != 202:
+                    raise PublisherFailed(f"An event was answered {response.status}: {answer}")
+                sent_at[answer["id"]] = moment
+        return sent_at
+
+
+def _wait_for(bench: Bench, receiver: NotingReceiver, event_ids: Sequence[str]) -> dict[str, float]:
+    while not frozenset(event_ids) <= (receipts := receiver.receipts()).keys():
+        bench.check_deadline("waiting for the receiver")
+        time.sleep(POLL_SECONDS)
+    return receipts
+
+
+def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size: int) -> Figures:
+    """Publish from 64 connections, with everything on this machine, until `size` are accepted; then wait for the rest."""
+    clear_rows()
+    with running_receiver(bench.folder, endpoints=bench.endpoints) as receiver:
+        account = add_subscriptions(receiver.urls)[0].account
+        key = create_api_key(account, "benchmark")
+        bodies = event_bodies(bench.endpoints)
+        warm_up = max(1, int(size * WARM_UP_SHARE))
+        _publish(web, key, bodies, bench, warm_up)
+        wait_until_recorded(bench, "warming up", workers[-1])
+        costs = [web.cpu_seconds, *(worker.cpu_seconds for worker in workers), postgresql_cpu_seconds]
+        before = [cost() for cost in costs]
+        progress = Progress("publishing")
+        started_at = time.monotonic()
+        _publish(web, key, bodies, bench, size)
+        published_at = time.monotonic()
+        backlog = _backlog()
+        progress.done()
+        ended_at = wait_until_recorded(bench, "the rest", workers[-1])
+        spent = [cpu_us(start, cost(), count=size) for start, cost in zip(before, costs, strict=True)]
+        published = _count_events()
+        check_all_delivered(published)
+        median_ms, p99_ms = _latencies_ms(size)
+    costs_us: Figures = dict(zip(COSTS, spent, strict=True))
+    figures: Figures = {
+        "events_per_second": (size - backlog) / (published_at - started_at),
+        "accepted_per_second": size / (published_at - started_at),
+        "backlog_growth_per_second": backlog / (published_at - started_at),
+        "seconds_until_recorded": ended_at - started_at,
+        "p50_ms": median_ms,
+        "p99_ms": p99_ms,
+    }
+    return figures | costs_us
+
+
+def _publish(web: WebServer, key: str, bodies: Sequence[bytes], bench: Bench, count: int) -> None:
+    publish(web.url + EVENT_PATH, key, bodies, folder=bench.folder, count=count, pause_seconds=PAUSE_SECONDS)
+
+
+def _backlog() -> int:
+    """Events that were accepted, and whose delivery is not on record."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT (SELECT count(*) FROM webhookhub_event WHERE wake_at IS NOT NULL)
+                    + (SELECT count(*) FROM webhookhub_delivery WHERE wake_at IS NOT NULL)"""
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _count_events() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM webhookhub_event")
+        return int(cursor.fetchone()[0])
+
+
+def _latencies_ms(newest: int) -> tuple[float, float]:
+    """Median and 99th percentile of the newest events: from being accepted to the receiver's answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY 1000 * extract(epoch FROM
+                          attempt.started_at + attempt.total_ms * interval '1 ms' - event.created_at))
+                 FROM (SELECT id, created_at FROM webhookhub_event ORDER BY id DESC LIMIT %s) AS event
+                 JOIN webhookhub_delivery AS delivery ON delivery.event_id = event.id
+                 JOIN webhookhub_delivery_attempt AS attempt ON attempt.delivery_id = delivery.id""",
+            [newest],
+        )
+        median, p99 = cursor.fetchone()[0]
+    return float(median), float(p99)
+
+
+SCENARIO = Scenario(
+    summary="events published over HTTP from 64 connections, delivered and recorded, with everything on this machine",
+    default_size=40_000,
+    run=run,
+)
