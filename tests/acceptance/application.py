@@ -23,16 +23,30 @@ django.setup()
 # Models can be imported once Django is set up.
 from deliveries import cancel as cancellation  # noqa: E402
 from deliveries import sweep as sweeping  # noqa: E402
+from subscriptions.auth import OAuth2Auth  # noqa: E402
 from subscriptions.builtin_profiles import STANDARD  # noqa: E402
+from subscriptions.custom_headers import CustomHeader  # noqa: E402
 from subscriptions.models import Profile, Subscription  # noqa: E402
-from subscriptions.subscribe import set_enabled, subscribe  # noqa: E402
+from subscriptions.subscribe import change_subscription, set_enabled, subscribe  # noqa: E402
 from webhookhub import doorbell, ids  # noqa: E402
+from webhookhub.api_keys import create_api_key  # noqa: E402
 from webhookhub.events import NewEvent, emit_many  # noqa: E402
 from webhookhub.models import Account  # noqa: E402
+from webhookhub.roles import Role  # noqa: E402
 
 
 def make_account(name: str) -> str:
     return str(Account.objects.create(name=name).id)
+
+
+def make_key(account: str) -> str:
+    """An administrator's key to the API."""
+    return create_api_key(Account.objects.get(id=account), "of a test")
+
+
+def make_operator_key() -> str:
+    """A key to all accounts."""
+    return create_api_key(None, "of a test", role=Role.OPERATOR)
 
 
 def make_profile(name: str, changes: dict[str, Any]) -> None:
@@ -61,6 +75,17 @@ def make_subscription(account: str, url: str, secret: str, profile: str) -> str:
 
 def enable(subscription: str, enabled: bool) -> None:
     set_enabled(Subscription.objects.get(id=subscription), enabled)
+
+
+def change(subscription: str, headers: dict[str, str], terms: dict[str, Any]) -> None:
+    """Agree on these terms and headers, as a request to the API does."""
+    own = [CustomHeader(name=name, value=value, is_secret=False) for name, value in headers.items()]
+    change_subscription(Subscription.objects.get(id=subscription), lambda before: replace(before, headers=own, **terms))
+
+
+def use_oauth2(subscription: str, token_url: str, client_id: str, client_secret: str) -> None:
+    auth = OAuth2Auth(token_url=token_url, client_id=client_id, client_secret=client_secret)
+    change_subscription(Subscription.objects.get(id=subscription), lambda before: replace(before, auth=auth))
 
 
 def emit(account: str, count: int) -> list[str]:
@@ -133,9 +158,13 @@ CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         make_account,
+        make_key,
+        make_operator_key,
         make_profile,
         make_subscription,
         enable,
+        change,
+        use_oauth2,
         emit,
         emit_and_roll_back,
         emit_and_die,

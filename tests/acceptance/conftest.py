@@ -23,6 +23,7 @@ from scripts.local.servers import LocalServers, local_servers
 from scripts.local.state import CHECKOUT, temporary_state
 from tests.acceptance.customer import Customer
 from tests.acceptance.hub import SETTINGS, Hub
+from tests.acceptance.rabbitmq_node import RabbitMQNode, private_rabbitmq_node
 from tests.receivers.recording import RecordingReceiver, recording_receiver
 from webhookhub import doorbell
 
@@ -71,6 +72,17 @@ def rabbitmq_url() -> Iterator[str]:
         delete_queues(private_url)
 
 
+@pytest.fixture(scope="module")
+def rabbitmq_node() -> Iterator[RabbitMQNode]:
+    """A RabbitMQ that tests may kill."""
+    with ExitStack() as running:
+        try:
+            node = running.enter_context(private_rabbitmq_node())
+        except BinariesMissingError as error:
+            pytest.skip(f"a RabbitMQ that may be killed needs one that is installed: {error}")
+        yield node
+
+
 @contextmanager
 def private_virtual_host(url: str) -> Iterator[str]:
     """The URL of a virtual host for these tests alone, where we may make one; else `url` itself."""
@@ -101,21 +113,15 @@ def delete_queues(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def make_hub(servers: LocalServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHub]:
-    """Makes hubs without processes, each with a database of its own; on the servers' Valkey, emptied, or another broker."""
+    """Makes hubs without processes, each with a database of its own; on the servers' Valkey or another broker, emptied."""
     with ExitStack() as hubs:
 
         def make(*, broker_url: str | None = None, app: str = "config", **settings: str) -> Hub:
             folder = tmp_path_factory.mktemp("hub")
             database_url = hubs.enter_context(copied_database(servers))
-            if broker_url is None:
-                empty_valkey(servers)
-            hub = Hub(
-                folder=folder,
-                database_url=database_url,
-                broker_url=broker_url or servers.broker_url,
-                app=app,
-                **settings,
-            )
+            broker_url = broker_url or servers.broker_url
+            empty_broker(broker_url)
+            hub = Hub(folder=folder, database_url=database_url, broker_url=broker_url, app=app, **settings)
             return hubs.enter_context(hub)
 
         yield make
@@ -134,8 +140,12 @@ def copied_database(servers: LocalServers) -> Iterator[str]:
     servers.postgresql.drop_database(name)
 
 
-def empty_valkey(servers: LocalServers) -> None:
-    with redis.Redis.from_url(servers.broker_url) as client:
+def empty_broker(url: str) -> None:
+    """Let a broker of ours forget all that it was told: its messages, and its queues too."""
+    if url.startswith("amqp"):
+        delete_queues(url)
+        return
+    with redis.Redis.from_url(url) as client:
         client.flushall()
 
 
@@ -149,18 +159,24 @@ def hub(make_hub: MakeHub) -> Hub:
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
-def each_hub(request: pytest.FixtureRequest, make_hub: MakeHub) -> Hub:
+def each_broker(request: pytest.FixtureRequest) -> str | None:
+    """The `broker_url` to make a hub with, for each broker in turn; None is the servers' Valkey."""
+    return request.getfixturevalue("rabbitmq_url") if request.param == "rabbitmq" else None
+
+
+@pytest.fixture(scope="module")
+def each_hub(each_broker: str | None, make_hub: MakeHub) -> Hub:
     """A hub with everything but a delivery worker, on each broker."""
-    hub = make_hub(broker_url=request.getfixturevalue("rabbitmq_url") if request.param == "rabbitmq" else None)
+    hub = make_hub(broker_url=each_broker)
     hub.start(WORKER)
     hub.start(BEAT)
     return hub
 
 
-@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
-def whole_hub(request: pytest.FixtureRequest, make_hub: MakeHub) -> Hub:
+@pytest.fixture(scope="module")
+def whole_hub(each_broker: str | None, make_hub: MakeHub) -> Hub:
     """A hub with all of its processes, on each broker."""
-    hub = make_hub(broker_url=request.getfixturevalue("rabbitmq_url") if request.param == "rabbitmq" else None)
+    hub = make_hub(broker_url=each_broker)
     for role in (WORKER, DELIVERIES, BEAT):
         hub.start(role)
     return hub

@@ -18,9 +18,9 @@ CLAIMED_UNKNOWINGLY = 300
 
 
 @pytest.fixture(scope="module")
-def hub(make_hub: MakeHub) -> Hub:
+def hub(make_hub: MakeHub, each_broker: str | None) -> Hub:
     """A hub whose lease is longer than a restart of the database takes: results wait in memory for it."""
-    hub = make_hub(WEBHOOKHUB_LEASE_SECONDS="20")
+    hub = make_hub(broker_url=each_broker, WEBHOOKHUB_LEASE_SECONDS="20")
     hub.start(WORKER)
     hub.start(BEAT)
     return hub

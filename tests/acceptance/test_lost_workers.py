@@ -19,6 +19,11 @@ GRACE_SECONDS = 20.0
 ONE_CHILD = ("--concurrency", "1")
 
 
+@pytest.fixture(scope="module")
+def hub(each_hub: Hub) -> Hub:
+    return each_hub
+
+
 def test_kill_9_of_a_worker_doubles_exactly_what_was_on_the_wire_and_loses_nothing(
     hub: Hub, customer: Customer
 ) -> None:
@@ -185,5 +190,19 @@ def test_workers_replaced_one_by_one_under_load_lose_and_double_nothing(hub: Hub
             running.enter_context(hub.deliverers())
             worker.popen.wait(GRACE_SECONDS)
         customer.wait_until_settled()
+
+    customer.check_story()
+
+
+def test_a_worker_whose_name_is_taken_works_all_the_same(hub: Hub, customer: Customer) -> None:
+    # By a second worker here; by its own connection of before, where RabbitMQ has not noticed that it ended.
+    customer.subscribe()
+    with hub.deliverers(2, "-n", "twin@%h") as twins:
+        hub.wait_until(
+            lambda: all(twin.has_ended or " ready." in twin.log.read_text() for twin in twins), "both started"
+        )
+        customer.emit(200)
+        customer.wait_until_settled()
+        assert not any(twin.has_ended for twin in twins)
 
     customer.check_story()

@@ -18,9 +18,9 @@ TEN_CHILDREN = ("--concurrency", "10")
 
 
 @pytest.fixture(scope="module")
-def hub(make_hub: MakeHub) -> Hub:
+def hub(make_hub: MakeHub, each_broker: str | None) -> Hub:
     """A hub with the lease that it has by default: here nobody is lost, only slow."""
-    hub = make_hub(WEBHOOKHUB_LEASE_SECONDS="90")
+    hub = make_hub(broker_url=each_broker, WEBHOOKHUB_LEASE_SECONDS="90")
     hub.start(WORKER)
     hub.start(BEAT)
     return hub

@@ -13,12 +13,15 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
 from deliveries.engine import Engine
+from deliveries.pacer import Pacer
 from deliveries.recorder import Recorder
+from deliveries.token_desk import TokenDesk
 from deliveries.wire import Wire
 from subscriptions.builtin_profiles import BUILT_IN_PROFILES
 from subscriptions.models import Profile, Subscription
 from tests.integration.receiver import CONCURRENCY, WAITING, Receiver
 from tests.integration.rows import make_pending
+from tests.unit.scripted_transport import ScriptedTransport
 from webhookhub import doorbell
 from webhookhub.conf import hub_settings
 
@@ -30,6 +33,10 @@ _TABLES = (
     "webhookhub_secret",
     "webhookhub_subscription",
     "webhookhub_api_key",
+    "webhookhub_job",
+    "webhookhub_idempotency_key",
+    "webhookhub_event_type",
+    "webhookhub_limit_state",
     "webhookhub_account",
     "django_admin_log",
     "django_session",
@@ -106,14 +113,31 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def wire(receiver: Receiver, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Wire]:
+def token_endpoint() -> ScriptedTransport:
+    """What access tokens are asked for from; it answers when the test says so."""
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def wire(
+    db: None, receiver: Receiver, token_endpoint: ScriptedTransport, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Iterator[Wire]:
     """This process's wire, with the receiver at its other end; a task waits a fifth of a second for stragglers."""
     settings.WEBHOOKHUB = hub_settings().model_copy(update={"batch_wait_seconds": 0.2})
     engine = Engine(receiver, endpoint_concurrency=CONCURRENCY, endpoint_waiting=WAITING)
-    wire = Wire(engine=engine, recorder=Recorder(), pid=0)
+    recorder = Recorder()
+    wire = Wire(
+        engine=engine,
+        recorder=recorder,
+        pacer=Pacer(engine, recorder, endpoint_waiting=WAITING),
+        tokens=TokenDesk(lambda: token_endpoint, user_agent="WebhookHub/1.0"),
+        pid=0,
+    )
     monkeypatch.setattr("deliveries.deliver.open_wire", lambda: wire)
     monkeypatch.setattr("deliveries.engine.SILENCE_SECONDS", 3_600)
     yield wire
+    wire.tokens.close(5)
+    wire.pacer.close(5)
     wire.recorder.close(5)
 
 

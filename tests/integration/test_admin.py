@@ -180,7 +180,19 @@ def test_enabling_on_the_page_rings_for_the_release(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("url", "not a url"), ("url", "http://[::1"), ("event_types", "order shipped"), ("event_types", "*.order")],
+    [
+        ("url", "not a url"),
+        ("url", "http://[::1"),
+        ("url", "http://169.254.169.254/"),
+        ("event_types", "order shipped"),
+        ("event_types", "*.order"),
+        ("uid", "sub_0192f0c1"),
+        ("entity_type", "a product"),
+        ("payload_filter", '{"$what": 1}'),
+        ("overrides", '{"timeout_seconds": 99}'),
+        ("overrides", "[1]"),
+        ("rate_limit_per_second", "0"),
+    ],
 )
 def test_the_page_of_a_subscription_refuses_what_could_not_be_delivered(
     field: str, value: str, subscription: Subscription, admin_client: Client
@@ -189,6 +201,19 @@ def test_the_page_of_a_subscription_refuses_what_could_not_be_delivered(
     response = admin_client.post(url, form_of(admin_client, url) | {field: value})
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == [field]
+
+
+def test_what_is_agreed_on_can_be_changed_on_the_page_and_an_emptied_box_means_nothing(
+    subscription: Subscription, admin_client: Client
+) -> None:
+    url = reverse("admin:subscriptions_subscription_change", args=[subscription.pk])
+    agreed = {"url": "HTTPS://Client.com/x", "payload_filter": '{"a": 1}', "overrides": '{"timeout_seconds": 5}'}
+    sent = form_of(admin_client, url) | agreed | {"metadata": "", "event_types": ""}
+    assert admin_client.post(url, sent).status_code == 302
+    subscription.refresh_from_db()
+    assert (subscription.url, subscription.payload_filter) == ("https://client.com/x", {"a": 1})
+    assert (subscription.overrides, subscription.metadata) == ({"timeout_seconds": 5}, {})
+    assert subscription.event_types == ["*"]
 
 
 @pytest.mark.usefixtures("db")

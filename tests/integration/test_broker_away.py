@@ -68,6 +68,20 @@ def test_after_a_failed_ring_nobody_waits_for_the_broker_again_for_a_while(
     assert Event.objects.count() == 2
 
 
+def test_a_ring_that_raises_what_nobody_expected_is_in_the_log_and_the_event_is_recorded(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def send_task(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("nobody expected this")
+
+    monkeypatch.setattr(Celery, "send_task", send_task)
+    with transaction.atomic():
+        event_id = emit("order.shipped", {}, account=account)
+    assert Event.objects.get().id == event_id
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "nobody expected this" in record.getMessage()
+
+
 @pytest.mark.usefixtures("broker_away")
 def test_fan_out_stores_its_deliveries(subscription: Subscription) -> None:
     assert fan_out([emit("order.shipped", {}, account=subscription.account)]).deliveries == 1

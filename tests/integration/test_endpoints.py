@@ -14,12 +14,11 @@ from pytest_django import DjangoAssertNumQueries
 from subscriptions.auth import BasicAuth
 from subscriptions.builtin_profiles import BUILT_IN_PROFILES
 from subscriptions.endpoints import Endpoint, load_endpoints
-from subscriptions.errors import PatternError, SubscriptionError, UnsuitableUrlError
+from subscriptions.errors import PatternError, SigningSecretError, SubscriptionError, UnsuitableUrlError
 from subscriptions.models import Profile, Secret, Subscription
 from subscriptions.profiles import DeliveryProfile
-from subscriptions.signing import sign
-from subscriptions.signing_secrets import SigningSecretError
-from subscriptions.subscribe import add_secret, rotate_secret, set_enabled, subscribe
+from subscriptions.rotation import add_secret, rotate_secret
+from subscriptions.subscribe import set_enabled, subscribe
 from webhookhub.models import Account
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -54,58 +53,6 @@ def test_without_a_secret_of_its_own_each_subscription_gets_another_one(
     assert first != second
 
 
-def test_during_a_rotation_both_secrets_sign_the_newest_first_and_then_only_the_new_one(
-    subscribed: Callable[..., Subscription],
-) -> None:
-    subscription = subscribed(secret=SECRET)
-    new = rotate_secret(subscription, old_expires_at=timezone.now() + timedelta(hours=1))
-    assert live_texts(subscription) == [new, SECRET]
-    assert live_texts(subscription, after=timedelta(hours=2)) == [new]
-
-
-def test_during_a_rotation_both_families_still_verify_with_the_old_secret(
-    subscribed: Callable[..., Subscription],
-) -> None:
-    subscription = subscribed(secret=SECRET)
-
-    def signed() -> dict[str, str]:
-        secrets = load(subscription).live_secrets(timezone.now())
-        return dict(sign(b"{}", event_id="evt_1", timestamp=1, secrets=secrets))
-
-    before = signed()
-    rotate_secret(subscription, old_expires_at=timezone.now() + timedelta(hours=1))
-    during = signed()
-    assert before["webhook-signature"] in during["webhook-signature"].split()
-    assert during["X-Webhook-Signature"] == before["X-Webhook-Signature"]
-
-
-def test_after_two_rotations_three_secrets_sign_and_none_longer_than_was_said(
-    subscribed: Callable[..., Subscription],
-) -> None:
-    subscription = subscribed(secret=SECRET)
-    second = rotate_secret(subscription, old_expires_at=timezone.now() + timedelta(hours=2))
-    third = rotate_secret(subscription, old_expires_at=timezone.now() + timedelta(hours=1), text=OTHER)
-    assert live_texts(subscription) == [third, second, SECRET]
-    # The second rotation said an hour for all that was there.
-    assert live_texts(subscription, after=timedelta(minutes=61)) == [third]
-
-
-def test_a_second_rotation_does_not_revive_or_prolong_a_secret_that_ends_sooner(
-    subscribed: Callable[..., Subscription],
-) -> None:
-    subscription = subscribed(secret=SECRET)
-    rotate_secret(subscription, old_expires_at=timezone.now() + timedelta(minutes=1))
-    rotate_secret(subscription, old_expires_at=timezone.now() + timedelta(hours=1))
-    assert SECRET not in live_texts(subscription, after=timedelta(minutes=2))
-
-
-def test_a_rotation_to_what_is_no_secret_changes_nothing(subscribed: Callable[..., Subscription]) -> None:
-    subscription = subscribed(secret=SECRET)
-    with pytest.raises(SigningSecretError):
-        rotate_secret(subscription, old_expires_at=timezone.now(), text="short")
-    assert live_texts(subscription) == [SECRET]
-
-
 def in_sql(statement: str) -> Callable[[Subscription], None]:
     def run(_: Subscription) -> None:
         with connection.cursor() as cursor:
@@ -121,7 +68,7 @@ def in_sql(statement: str) -> Callable[[Subscription], None]:
         (in_sql("UPDATE webhookhub_subscription SET url = 'http://127.0.0.1:9/new'"), "url"),
         (lambda one: set_enabled(one, False), "enabled"),
         (lambda one: add_secret(one, OTHER), "secrets"),
-        (lambda one: rotate_secret(one, old_expires_at=timezone.now()), "secrets"),
+        (lambda one: rotate_secret(one, grace=timedelta(0)), "secrets"),
         (lambda one: one.secrets.all().delete(), "secrets"),
         (in_sql("UPDATE webhookhub_secret SET expires_at = now()"), "secrets"),
         (lambda one: Subscription.objects.update(profile="crm"), "profile"),

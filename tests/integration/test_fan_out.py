@@ -104,10 +104,23 @@ def test_one_message_takes_along_what_waits_besides_its_own_so_that_the_others_f
 ) -> None:
     monkeypatch.setattr("deliveries.fan_out.EVENTS_A_BATCH", 2)
     oldest, older, newer, rung = emit_many([NewEvent(type="a", data=n) for n in range(4)], account=subscription.account)
-    Event.objects.filter(id=older).update(wake_at="2026-01-02T00:00:00Z")
-    Event.objects.filter(id=oldest).update(wake_at="2026-01-01T00:00:00Z")
-    assert fan_out([rung]) == FannedOut(events=3, deliveries=3)
-    assert list(Event.objects.exclude(wake_at=None).values_list("id", flat=True)) == [newer]
+    for event_id, day in ((oldest, 1), (older, 2), (newer, 3)):
+        Event.objects.filter(id=event_id).update(wake_at=f"2026-01-0{day}T00:00:00Z")
+
+    assert fan_out([oldest]) == FannedOut(events=2, deliveries=2)
+    assert fan_out([older]) == FannedOut(events=2, deliveries=2)
+    assert fan_out([rung]) == FannedOut(events=0, deliveries=0)
+
+
+def test_of_events_that_pile_up_the_longest_waiting_go_first_and_as_many_as_were_rung_for(
+    subscription: Subscription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliveries.fan_out.EVENTS_A_BATCH", 1)
+    lost, *rung = emit_many([NewEvent(type="a", data=n) for n in range(4)], account=subscription.account)
+    Event.objects.filter(id=lost).update(wake_at="2026-01-01T00:00:00Z")
+    assert fan_out(rung) == FannedOut(events=3, deliveries=3)
+    (left,) = Event.objects.exclude(wake_at=None).values_list("id", flat=True)
+    assert left in rung
 
 
 def test_an_event_given_twice_in_one_message_is_fanned_out_once(subscription: Subscription) -> None:

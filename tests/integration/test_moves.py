@@ -61,6 +61,7 @@ STAGES: dict[str, Stage] = {
     "record failed": record(answered(410)),
     "give back disabled": lambda one: give_back([one], Refusal.DISABLED),
     "give back deleted": lambda one: give_back([one], Refusal.DELETED),
+    "give back expunged": lambda one: give_back([one], Refusal.EXPUNGED),
     "give back crowded": lambda one: give_back([one], Refusal.CROWDED),
     "cancel": lambda one: cancel([one.delivery_id]),
     "release": lambda one: release(one.subscription_id),

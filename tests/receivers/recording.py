@@ -59,6 +59,9 @@ class Endpoint:
         self._requests: list[Request] = []
         self._counts: dict[str, int] = {}
         self._waiting = 0
+        self._at_once = 0
+        self.most_at_once = 0
+        """The most requests that had arrived at any time, and that nobody had begun to answer."""
         self._released = threading.Event()
 
     @property
@@ -90,6 +93,8 @@ class Endpoint:
                 self._released.wait()
             # An endpoint that takes its time is what is wanted here.
             time.sleep(answer.delay_seconds)
+            with self._lock:
+                self._at_once -= 1
             yield answer
         finally:
             with self._lock:
@@ -99,6 +104,8 @@ class Endpoint:
         webhook_id = next((value for name, value in headers if name.lower() == "webhook-id"), "")
         with self._lock:
             self._waiting += 1
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
             self._counts[webhook_id] = number = self._counts.get(webhook_id, 0) + 1
             request = Request(webhook_id=webhook_id, number=number, headers=headers, body=body, arrived_at=time.time())
             self._requests.append(request)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from secrets import token_bytes
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +17,7 @@ from django.utils import timezone
 from deliveries.models import Delivery, Status
 from subscriptions.models import Subscription
 from subscriptions.signing import sign
-from subscriptions.signing_secrets import parse_secret
+from subscriptions.signing_secrets import generate_secret, parse_secret
 from tests.repo.documents import README, read_blocks
 from webhookhub import ids
 from webhookhub.models import Account, Event
@@ -58,6 +60,15 @@ def test_the_example_of_cancel_cancels_the_delivery(account: Account, subscribed
     run_example("cancel([", delivery=delivery)
     delivery.refresh_from_db()
     assert delivery.status == Status.CANCELLED
+
+
+def test_the_example_of_a_receiver_takes_what_was_signed_and_nothing_else() -> None:
+    secret = generate_secret(token_bytes)
+    body = b'{"id":"evt_1","type":"order.shipped","data":{}}'
+    headers = dict(sign(body, event_id="evt_1", timestamp=int(time.time()), secrets=[parse_secret(secret)]))
+    receive = run_example("def receive(", secret=secret)["receive"]
+    assert receive(SimpleNamespace(body=body, headers=headers)) == 204
+    assert receive(SimpleNamespace(body=body + b" ", headers=headers)) == 401
 
 
 def test_the_example_of_a_request_carries_the_signatures_of_its_body() -> None:

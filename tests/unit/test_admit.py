@@ -9,7 +9,7 @@ import pytest
 
 from deliveries.admit import Refusal, admit
 from subscriptions.endpoints import DatedSecret, Endpoint
-from tests.unit.claimed import NOON, OLD_SECRET, SECRET, SUBSCRIPTION, claim, endpoint
+from tests.unit.claimed import NOON, OLD_SECRET, SECRET, SUBSCRIPTION, claim, endpoint, fact
 from webhookhub.ids import new_id
 
 
@@ -55,6 +55,12 @@ def test_a_claim_whose_subscription_is_gone_is_refused_as_deleted(version: int |
 def test_a_subscription_that_the_database_no_longer_has_is_deleted_though_it_was_known_here() -> None:
     one = claim(subscription_version=None)
     assert admit([one], {SUBSCRIPTION: endpoint()}).refused == {Refusal.DELETED: [one]}
+
+
+@pytest.mark.parametrize("there", [endpoint(), endpoint(enabled=False)])
+def test_a_claim_whose_payload_was_expunged_is_refused_whatever_its_endpoint(there: Endpoint) -> None:
+    one = claim(fact=fact(data=""))
+    assert admit([one], {SUBSCRIPTION: there}).refused == {Refusal.EXPUNGED: [one]}
 
 
 def test_claims_are_sorted_each_by_its_own_endpoint_and_keep_their_order() -> None:

@@ -14,6 +14,7 @@ from deliveries.claim import Claim, Fact
 from deliveries.request import add_parameter, build_body, build_request
 from subscriptions.auth import Auth, BasicAuth, BearerAuth, HeaderAuth, NoAuth
 from subscriptions.builtin_profiles import ENTITY_CHANGE, INTEGRATION, STANDARD
+from subscriptions.custom_headers import CustomHeader
 from subscriptions.endpoints import DatedSecret, Endpoint
 from subscriptions.profiles import BodyForm
 from subscriptions.signing import sign
@@ -132,6 +133,15 @@ def test_a_correlation_id_is_a_header_where_there_is_one(correlation_id: str, he
 )
 def test_credentials_are_a_header_where_there_are_any(auth: Auth, name: str, value: str | None) -> None:
     assert headers(claim(), endpoint(auth=auth)).get(name) == value
+
+
+def test_headers_of_the_webhook_s_own_are_sent_as_they_were_given() -> None:
+    own = (
+        CustomHeader(name="X-ENVIRONMENT", value="Test", is_secret=False),
+        CustomHeader(name="x-token", value="hush", is_secret=True),
+    )
+    request = build_request(claim(), endpoint(headers=own), now=NOON, default_user_agent="-")
+    assert {("X-ENVIRONMENT", "Test"), ("x-token", "hush")} <= set(request.headers)
 
 
 def test_the_deadline_is_the_profile_s() -> None:

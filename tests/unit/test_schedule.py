@@ -277,3 +277,21 @@ def test_the_same_seed_gives_the_same_decision(
 ) -> None:
     first = decide(profile, attempt_number=attempt_number, outcome=outcome, seed=seed)
     assert first == decide(profile, attempt_number=attempt_number, outcome=outcome, seed=seed)
+
+
+@pytest.mark.parametrize("profile", BUILT_IN_PROFILES, ids=lambda profile: profile.name)
+@pytest.mark.parametrize("outcome", [FAILED, asked(timedelta(seconds=1)), WorkerLost()])
+def test_of_a_delivery_with_a_single_attempt_no_failure_has_a_second(
+    profile: DeliveryProfile, outcome: Outcome
+) -> None:
+    decision = schedule(
+        profile, attempt_number=1, outcome=outcome, now=NOW, expires_at=FAR, rng=Random(0), is_only_attempt=True
+    )
+    assert decision == GiveUp(reason=FailureReason.EXHAUSTED)
+
+
+def test_a_single_attempt_that_succeeds_is_a_success() -> None:
+    decision = schedule(
+        STANDARD, attempt_number=1, outcome=Delivered(), now=NOW, expires_at=FAR, rng=Random(0), is_only_attempt=True
+    )
+    assert decision == Done()

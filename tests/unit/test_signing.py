@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from subscriptions.errors import SigningSecretError
 from subscriptions.signing import sign
-from subscriptions.signing_secrets import SigningSecretError, parse_secret
+from subscriptions.signing_secrets import Ed25519Secret, parse_secret
 
 EVENT_ID = "evt_0192f0c1a2b37c4d8e5f60718293a4b5"
 NEWEST = parse_secret("the-newest-of-three-secrets")
 MIDDLE = parse_secret("whsec_" + base64.b64encode(b"the middle of three secrets").decode())
 OLDEST = parse_secret("the-oldest-of-three-secrets")
+PAIR = parse_secret("whsk_" + base64.b64encode(bytes(range(32))).decode())
 
 
 def test_the_vector_of_standard_webhooks_passes() -> None:
@@ -63,6 +65,58 @@ def test_the_plain_family_signs_with_the_oldest_valid_secret_so_that_rotation_tu
 
     assert during_overlap["X-Webhook-Signature"] == before_rotation["X-Webhook-Signature"]
     assert after_overlap["X-Webhook-Signature"] != during_overlap["X-Webhook-Signature"]
+
+
+def test_the_vector_of_standard_webhooks_for_key_pairs_passes() -> None:
+    """As its Go library signs; ed25519 signs one message under one key always alike (RFC 8032)."""
+    headers = dict(
+        sign(
+            b'{"test": 2432232314}',
+            event_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+            timestamp=1614265330,
+            secrets=[parse_secret("whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=")],
+        )
+    )
+
+    assert headers["webhook-signature"] == (
+        "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL8Ag=="
+    )
+
+
+def test_a_key_pair_signs_as_v1a_over_id_timestamp_and_body() -> None:
+    headers = dict(sign(b"{}", event_id=EVENT_ID, timestamp=1640000000, secrets=[PAIR]))
+
+    version, _, signature = headers["webhook-signature"].partition(",")
+    assert isinstance(PAIR, Ed25519Secret)
+    assert version == "v1a"
+    PAIR.private_key.public_key().verify(base64.b64decode(signature), f"{EVENT_ID}.1640000000.{{}}".encode())
+
+
+def test_secrets_and_key_pairs_sign_in_one_header_in_their_order() -> None:
+    together = dict(sign(b"[]", event_id=EVENT_ID, timestamp=1, secrets=[NEWEST, PAIR, OLDEST]))
+    alone = [
+        dict(sign(b"[]", event_id=EVENT_ID, timestamp=1, secrets=[secret]))["webhook-signature"]
+        for secret in (NEWEST, PAIR, OLDEST)
+    ]
+
+    assert together["webhook-signature"].split(" ") == alone
+    assert [signature.partition(",")[0] for signature in alone] == ["v1", "v1a", "v1"]
+
+
+def test_the_plain_family_signs_with_the_oldest_secret_that_is_no_key_pair() -> None:
+    without_pair = dict(sign(b"[]", event_id=EVENT_ID, timestamp=1, secrets=[NEWEST, MIDDLE]))
+    with_pair = dict(sign(b"[]", event_id=EVENT_ID, timestamp=1, secrets=[NEWEST, MIDDLE, PAIR]))
+
+    assert with_pair["X-Webhook-Signature"] == without_pair["X-Webhook-Signature"]
+
+
+def test_with_key_pairs_alone_there_is_no_plain_signature() -> None:
+    headers = dict(sign(b"[]", event_id=EVENT_ID, timestamp=1, secrets=[PAIR]))
+
+    assert set(headers) == {
+        *("webhook-id", "webhook-timestamp", "webhook-signature"),
+        *("X-Webhook-Id", "X-Webhook-Timestamp"),
+    }
 
 
 def test_nothing_is_signed_without_a_secret() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import time
@@ -12,7 +13,7 @@ import svix
 from standardwebhooks import WebhookVerificationError
 
 from subscriptions.signing import sign
-from subscriptions.signing_secrets import SigningSecret, generate_secret, parse_secret
+from subscriptions.signing_secrets import SecretKind, SigningSecret, generate_secret, parse_secret
 from tests.acceptance.signing.conftest import Receiver
 from webhookhub.ecmascript import encode
 
@@ -68,3 +69,38 @@ def test_a_foreign_library_refuses_another_secret_and_another_body(verifier: Any
         verifier(generate_secret(secrets.token_bytes)).verify(body, headers)
     with pytest.raises(WebhookVerificationError):
         verifier(secret.text).verify(body.replace(b"shipped", b"refused"), headers)
+
+
+def verify_with_libsodium(public_text: str, headers: dict[str, str], body: bytes) -> None:
+    """As a receiver with a public key does, and no library of Standard Webhooks. Raises BadSignatureError."""
+    nacl = pytest.importorskip(
+        "nacl.signing", reason="PyNaCl is not installed: v1a is not verified by a foreign library"
+    )
+    key = nacl.VerifyKey(base64.b64decode(public_text.removeprefix("whpk_")))
+    names = {name.lower(): value for name, value in headers.items()}
+    signed = f"{names['webhook-id']}.{names['webhook-timestamp']}.".encode() + body
+    (signature,) = [one for one in names["webhook-signature"].split() if one.startswith("v1a,")]
+    key.verify(signed, base64.b64decode(signature.removeprefix("v1a,")))
+
+
+def test_a_foreign_library_verifies_a_key_pair_s_signature_with_the_public_half(receiver: Receiver) -> None:
+    pair = parse_secret(generate_secret(secrets.token_bytes, SecretKind.ED25519))
+
+    headers, body = send(receiver, pair)
+
+    verify_with_libsodium(pair.shown, headers, body)
+    with pytest.raises(Exception, match="forged or corrupt"):
+        verify_with_libsodium(pair.shown, headers, body + b" ")
+
+
+def test_one_delivery_verifies_with_a_secret_a_key_pair_and_an_older_secret(verifier: Any, receiver: Receiver) -> None:
+    newest, pair, oldest = [
+        parse_secret(generate_secret(secrets.token_bytes, kind))
+        for kind in (SecretKind.HMAC, SecretKind.ED25519, SecretKind.HMAC)
+    ]
+
+    headers, body = send(receiver, newest, pair, oldest)
+
+    verifier(newest.text).verify(body, headers)
+    verifier(oldest.text).verify(body, headers)
+    verify_with_libsodium(pair.shown, headers, body)

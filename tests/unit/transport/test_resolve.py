@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from deliveries.transport import DestinationBlocked, TransportOptions, parse_url
+from deliveries.transport import DestinationBlocked, TransportOptions
 from deliveries.transport.errors import NameNotResolved
 from deliveries.transport.resolve import Resolution, Resolver, absolute_name
+from webhookhub.targets import parse_url
 
 LOOPBACK = TransportOptions(allow_cidrs=(ip_network("127.0.0.0/8"),))
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries.transport import BadUrl, parse_url
+from webhookhub.errors import BadUrlError
+from webhookhub.targets import parse_url
 
 # what was given; what is requested, and the host and port that are connected to
 ACCEPTED = [
@@ -103,7 +104,7 @@ def test_a_url_is_brought_into_one_form(url: str, normal: str, host: str, port: 
 
 @pytest.mark.parametrize(("url", "reason"), REFUSED, ids=lambda value: repr(value)[:60])
 def test_a_url_that_could_mislead_is_refused_with_its_reason(url: str, reason: str) -> None:
-    with pytest.raises(BadUrl, match=reason):
+    with pytest.raises(BadUrlError, match=reason):
         parse_url(url)
 
 
@@ -116,7 +117,7 @@ def test_only_an_address_has_an_address() -> None:
 def test_ports_can_be_limited() -> None:
     ports = frozenset({80, 443, 8443})
     assert parse_url("https://h:8443/", ports=ports).port == 8443
-    with pytest.raises(BadUrl, match="port 8080 is not allowed"):
+    with pytest.raises(BadUrlError, match="port 8080 is not allowed"):
         parse_url("http://h:8080/", ports=ports)
 
 
@@ -124,7 +125,7 @@ def test_ports_can_be_limited() -> None:
 def test_what_is_accepted_means_the_same_to_another_parser(host: str, rest: str) -> None:
     try:
         target = parse_url(f"http://{host}/{rest}")
-    except BadUrl:
+    except BadUrlError:
         return
     assert target.url.isascii()
     parts = urlsplit(target.url)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries.transport.addresses import is_allowed
+from webhookhub.addresses import is_allowed
 
 EVERYTHING = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
