@@ -6,10 +6,12 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIRequestFactory
 
@@ -28,6 +30,7 @@ from webhookhub.ingest import publish as publish_module
 from webhookhub.ingest.door import Door
 from webhookhub.ingest.publication import Publication
 from webhookhub.ingest.publish import Result
+from webhookhub.ingest.retention import forget_old_keys
 from webhookhub.models import Account, Event, EventType, IdempotencyKey
 from webhookhub.roles import Role
 
@@ -362,6 +365,18 @@ def test_of_a_concurrent_pair_under_one_key_one_event_comes(key: str) -> None:
     answers = run_at_once([lambda: through_view(False, body, "", headers) for _ in range(4)])
     assert {answer.body for answer in answers} == {answers[0].body}
     assert Event.objects.count() == 1
+
+
+def test_a_key_is_forgotten_after_its_hours_and_not_before(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhookhub.ingest.retention.ROWS_A_STATEMENT", 2)
+    for number in range(6):
+        publish(SHIPPED, idempotency_key=f"k{number}")
+    hours = hub_settings().idempotency_hours
+    for number, age in enumerate((1, 1, 1, -1)):
+        moment = timezone.now() - timedelta(hours=hours, minutes=age)
+        IdempotencyKey.objects.filter(key=f"k{number}").update(created_at=moment)
+    assert forget_old_keys() == 3
+    assert {key.key for key in IdempotencyKey.objects.all()} == {"k3", "k4", "k5"}
 
 
 # ------------------------------------------------------------------------------------------------ schemas
