@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from webhookhub import doorbell
 from webhookhub.api.problems import Problem
@@ -121,7 +121,6 @@ def commit_group(publications: Sequence[Publication]) -> list[Result]:
     """The result of each publication, whatever happens to the others."""
     for _ in range(2):
         try:
-            close_old_connections()
             return publish(publications)
         except (OperationalError, InterfaceError) as error:
             # A connection that had died is found out by its first statement; the next one is new.
