@@ -91,6 +91,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "COMPONENT_SPLIT_REQUEST": True,
+    # Both are called status where they stand.
+    "ENUM_NAME_OVERRIDES": {"DeliveryStatus": "deliveries.models.Status", "JobStatus": "deliveries.models.JobStatus"},
     # The pages work where there is no internet.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
