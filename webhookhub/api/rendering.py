@@ -9,18 +9,10 @@ from typing import Any
 import orjson
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
 
 
 class AcceptNegotiation(DefaultContentNegotiation):
-    """By the header Accept alone: `?format=` is no parameter of this API, and nobody's words are sent back to them."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """The renderer and its own media type. Raises NotAcceptable."""
-        renderer, _ = super().select_renderer(request, renderers, format_suffix)
-        return renderer, str(renderer.media_type)
+    """By the header Accept alone: `?format=` is no parameter of this API."""
 
     def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> list[BaseRenderer]:
         """All of them, whatever `?format=` says."""
