@@ -103,8 +103,8 @@ def _age(one: Admitted) -> UUID:
 def share_out(group: Sequence[Admitted], grant: Grant, allowance: Allowance, *, asked: float, answered: float) -> None:
     """Put the deliveries of one subscription, the oldest first, where the grant lets them go. Pure.
 
-    The grant was made between `asked` and `answered` on our clock. A moment begins no earlier than it may have been meant,
-    and its end is counted from the earliest: an answer that took long makes it shorter, never two seconds' worth into one.
+    The grant was made somewhere between `asked` and `answered` on our clock. A moment begins as if that had been at the end,
+    and ends as if it had been at the beginning: what nobody knows makes it shorter.
     """
     rate = group[0][1].rate_limit_per_second
     interval_seconds = 1 / rate if rate else 0.0

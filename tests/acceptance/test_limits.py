@@ -13,6 +13,8 @@ from tests.receivers.recording import Answer, RecordingReceiver
 pytestmark = pytest.mark.acceptance
 
 LEASE_SECONDS = 7
+# What a worker is given to end.
+GRACE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -110,3 +112,20 @@ def test_the_places_of_a_killed_worker_are_kept_until_its_lease_ends_and_used_ag
     assert arrived[begun] - arrived[begun - 1] >= LEASE_SECONDS - 1
     assert limited.endpoint.most_at_once == 2
     customer.check_story(on_wire_at_fault=2)
+
+
+def test_a_worker_told_to_end_gives_back_what_waits_for_its_moment(customer: Customer) -> None:
+    limited = customer.subscribe()
+    limit(customer, limited, rate=4)
+    with customer.hub.deliverers() as (worker,):
+        customer.emit(8)
+        customer.hub.wait_until(lambda: len(limited.requests) >= 1, "the first one")
+        worker.terminate()
+        worker.popen.wait(GRACE_SECONDS)
+
+    assert customer.claimed() == 0
+    assert customer.recorded() == len(limited.requests) < 8
+    with customer.hub.deliverers():
+        customer.wait_until_settled()
+    assert attempts_spent(customer) == {1}
+    customer.check_story()

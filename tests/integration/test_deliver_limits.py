@@ -76,9 +76,11 @@ def test_while_all_places_are_on_the_wire_the_others_wait_for_them(
     assert (row.last_outcome, row.attempt_count, len(receiver.on_wire)) == (CONCURRENCY_LIMITED, 0, 1)
 
 
-def test_the_place_of_a_straggler_is_handed_on_when_it_ends(
-    subscription: Subscription, receiver: Receiver, wire: object, listen: Listen
+@pytest.mark.usefixtures("wire")
+def test_the_place_of_a_straggler_is_handed_on_as_soon_as_it_ends(
+    subscription: Subscription, receiver: Receiver, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("deliveries.recorder.FLUSH_SECONDS", 60)
     limit(subscription, cap=1)
     receiver.is_silent = True
     identifiers = make_pending(subscription, 2)

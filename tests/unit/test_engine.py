@@ -49,6 +49,15 @@ def test_a_full_endpoint_takes_nothing_from_another() -> None:
     assert len(transport.started) == 4
 
 
+def test_a_flight_that_may_not_wait_is_sent_at_once_or_not_at_all() -> None:
+    engine, transport = make_engine(concurrency=1, waiting=5)
+    first, second = to(BUSY, 2)
+    landed: list[Landing] = []
+    assert [engine.send(one, landed.append, may_wait=False) for one in (first, second)] == [True, False]
+    transport.answer_next()
+    assert ([landing.flight for landing in landed], len(transport.started)) == ([first], 1)
+
+
 def test_an_answer_lets_the_one_go_that_has_waited_longest() -> None:
     engine, transport = make_engine(concurrency=1, waiting=2)
     first, second, third = to(BUSY, 3)
