@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from deliveries.models import Delivery, Status
 from deliveries.sweep import sweep
 from deliveries.token_desk import TokenDesk
 from deliveries.token_request import Granted
-from deliveries.tokens import RETRY_SECONDS, begin_fetch, end_fetch
+from deliveries.tokens import RETRY_SECONDS, TokenState, begin_fetch, end_fetch, load_tokens
 from deliveries.transport import Answer, FailureKind
 from deliveries.wire import Wire
 from subscriptions.auth import OAuth2Auth
@@ -218,16 +218,36 @@ def test_a_token_near_its_end_is_replaced_while_it_is_still_used(
     assert listen("deliveries") == []
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """One entry for each time that the desk looked how it stands with a token that another process fetches."""
+    looked: list[object] = []
+
+    def look(subscription_ids: Iterable[UUID]) -> dict[UUID, TokenState]:
+        states = load_tokens(subscription_ids)
+        looked.append(states)
+        return states
+
+    monkeypatch.setattr("deliveries.token_desk.load_tokens", look)
+    return looked
+
+
 @pytest.mark.usefixtures("wire")
 def test_what_another_process_fetches_is_waited_for_and_not_asked_for(
-    subscription: Subscription, receiver: Receiver, token_endpoint: ScriptedTransport, listen: Listen
+    subscription: Subscription,
+    receiver: Receiver,
+    token_endpoint: ScriptedTransport,
+    listen: Listen,
+    looks: list[object],
 ) -> None:
     elsewhere = begin_fetch(subscription.id, version_of(subscription))
     assert elsewhere is not None
     (delivery_id,) = make_pending(subscription)
     listen("deliveries")
     deliver([delivery_id])
+    wait_until(lambda: len(looks) >= 2)
     assert receiver.started == []
+    assert listen("deliveries") == []
 
     end_fetch(subscription.id, elsewhere, Granted(token="of another process", lifetime_seconds=3600))
     assert rung(listen, 1) == [delivery_id]
@@ -238,11 +258,12 @@ def test_what_another_process_fetches_is_waited_for_and_not_asked_for(
 
 @pytest.mark.usefixtures("wire")
 def test_what_another_process_gave_up_is_fetched_here(
-    subscription: Subscription, token_endpoint: ScriptedTransport, listen: Listen
+    subscription: Subscription, token_endpoint: ScriptedTransport, looks: list[object]
 ) -> None:
     elsewhere = begin_fetch(subscription.id, version_of(subscription))
     assert elsewhere is not None
     deliver(make_pending(subscription))
+    wait_until(lambda: len(looks) >= 2)
     end_fetch(subscription.id, elsewhere, None)
     asked(token_endpoint, 1)
 
@@ -266,8 +287,9 @@ def test_a_webhook_whose_credentials_changed_meanwhile_has_its_token_fetched_wit
 def test_at_the_end_of_a_worker_what_it_fetches_is_left_to_others(
     subscription: Subscription, wire: Wire, token_endpoint: ScriptedTransport
 ) -> None:
-    deliver(make_pending(subscription))
-    asked(token_endpoint, 1)
+    for identifier in make_pending(subscription, 2):
+        deliver([identifier])
+        asked(token_endpoint, 1)
     wire.tokens.close(5)
     assert token_endpoint.closed
     assert AccessToken.objects.get().asked_at is None

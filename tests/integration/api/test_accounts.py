@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -408,3 +410,17 @@ def test_no_route_of_accounts_takes_more_queries_for_more_rows(
         make_keys_unused()
         with django_assert_max_num_queries(6):
             assert call().status_code < 300
+
+
+def test_deleting_an_account_takes_as_many_queries_however_much_it_owns(operator: Client) -> None:
+    counts = []
+    for rows in (1, 20):
+        account = Account.objects.create(name=f"with {rows}")
+        for _ in range(rows):
+            subscribe(account, "http://127.0.0.1:9/")
+            create_api_key(account, "a key")
+        make_keys_unused()
+        with CaptureQueriesContext(connection) as queries:
+            assert operator.delete(path_of(account)).status_code == 204
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
