@@ -33,14 +33,19 @@ def create_partitions(table: str, *, now: datetime) -> list[str]:
 
 
 def _make_partition(table: str, name: str, start: datetime) -> None:
-    """Make one partition, with the rows of its time that the default partition caught while it was missing."""
+    """Make one partition, with the rows of its time that the default partition caught while it was missing.
+
+    Its storage parameters are the default partition's: a table that is cut has none of its own to inherit.
+    """
     bounds = [str(first_id_at(start)), str(first_id_at(start + timedelta(days=PARTITION_DAYS)))]
     names = {"name": sql.Identifier(name), "table": sql.Identifier(table), "rest": sql.Identifier(f"{table}_default")}
     with transaction.atomic(), connection.cursor() as cursor:
         # Nobody may add to the default partition between the move and the attachment.
         cursor.execute(sql.SQL("LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE").format(**names))
         cursor.execute(
-            sql.SQL("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(**names)
+            sql.SQL("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) {storage}").format(
+                **names, storage=_storage(f"{table}_default")
+            )
         )
         cursor.execute(
             sql.SQL(
@@ -51,6 +56,14 @@ def _make_partition(table: str, name: str, start: datetime) -> None:
         cursor.execute(
             sql.SQL("ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)").format(**names), bounds
         )
+
+
+def _storage(table: str) -> sql.SQL:
+    """The clause that gives another table the storage parameters of this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = %s::regclass", [table])
+        (parameters,) = cursor.fetchone()
+    return sql.SQL(f"WITH ({', '.join(parameters)})" if parameters else "")
 
 
 def drop_partitions(table: str, *, before: datetime) -> list[str]:

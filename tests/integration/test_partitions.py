@@ -156,3 +156,15 @@ def test_an_id_drawn_now_has_a_partition(account: Account) -> None:
     emit("a", 1, account=account)
     assert partition_of(Event.objects.get()) != "webhookhub_event_default"
     assert abs(moment_of(Event.objects.get().id).timestamp() - time.time()) < 60
+
+
+def test_a_partition_made_later_leaves_the_room_that_claims_need_as_the_first_ones_do() -> None:
+    (made,) = create_partitions("webhookhub_delivery", now=datetime.now(UTC) + WEEK)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, reloptions FROM pg_class JOIN pg_inherits ON inhrelid = oid"
+            " WHERE inhparent = 'webhookhub_delivery'::regclass"
+        )
+        rooms = dict(cursor.fetchall())
+    assert made in rooms
+    assert set(map(tuple, rooms.values())) == {("fillfactor=50",)}
