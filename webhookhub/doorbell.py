@@ -6,8 +6,9 @@ Nothing depends on a message: where the broker is away, the ring is dropped with
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,17 +42,16 @@ _quiet_until = 0.0
 
 
 def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float = 0) -> bool:
-    """Ask a worker of `queue` to run `task` on `ids`, CHUNK of them a message. False if the broker could not be reached."""
+    """Ask a worker of `queue` to run `task` on `ids`, at most CHUNK of them a message. False if the broker could not be reached."""
     global _quiet_until  # noqa: PLW0603 - one memory of the broker's last failure for the whole process
     if time.monotonic() < _quiet_until:
         return False
     try:
         with current_app.producer_or_acquire() as producer, producer.batch():
-            for start in range(0, len(ids), CHUNK):
-                chunk = [identifier.hex for identifier in ids[start : start + CHUNK]]
+            for share in _shares(ids):
                 current_app.send_task(
                     task,
-                    args=(chunk,),
+                    args=([identifier.hex for identifier in share],),
                     queue=queue,
                     countdown=countdown_seconds or None,
                     producer=producer,
@@ -64,6 +64,13 @@ def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float
         )
         return False
     return True
+
+
+def _shares(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    """The ids in as few messages as can be, all alike: a rest of its own would cost as much as a full one."""
+    messages = math.ceil(len(ids) / CHUNK)
+    for number in range(messages):
+        yield ids[number * len(ids) // messages : (number + 1) * len(ids) // messages]
 
 
 def ring_on_commit(task: str, ids: Sequence[UUID], *, queue: str) -> None:
