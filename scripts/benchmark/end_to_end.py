@@ -14,6 +14,7 @@ from django.db import connection
 
 from scripts.benchmark.errors import PublisherFailed
 from scripts.benchmark.latency import percentile
+from scripts.benchmark.pace import Pace, count_backlog
 from scripts.benchmark.publishers import EVENT_PATH, event_bodies, publish
 from scripts.benchmark.receivers import NotingReceiver, noting_receiver, running_receiver
 from scripts.benchmark.recorded import check_all_delivered, wait_until_recorded
@@ -30,8 +31,6 @@ WARM_UP_SHARE = 0.2
 IDLE_EVENTS = 200
 IDLE_PAUSE_SECONDS = (0.02, 0.06)
 POLL_SECONDS = 0.2
-# A connection's wait between two requests, so that what comes in is what can go out; found by trying.
-PAUSE_SECONDS = 0.0
 # What each event costs whom, in this order.
 COSTS = ("web_cpu_us", "fan_out_cpu_us", "delivery_cpu_us", "postgresql_cpu_us")
 
@@ -97,7 +96,7 @@ def _wait_for(bench: Bench, receiver: NotingReceiver, event_ids: Sequence[str]) 
 
 
 def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size: int) -> Figures:
-    """Publish from 64 connections, with everything on this machine, until `size` are accepted; then wait for the rest."""
+    """Publish from 64 connections as fast as it is delivered, until `size` are accepted; then wait for the rest."""
     clear_rows()
     with running_receiver(bench.folder, endpoints=bench.endpoints) as receiver:
         account = add_subscriptions(receiver.urls)[0].account
@@ -110,9 +109,9 @@ def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size:
         before = [cost() for cost in costs]
         progress = Progress("publishing")
         started_at = time.monotonic()
-        _publish(web, key, bodies, bench, size)
+        pace = _publish(web, key, bodies, bench, size)
         published_at = time.monotonic()
-        backlog = _backlog()
+        backlog = count_backlog()
         progress.done()
         ended_at = wait_until_recorded(bench, "the rest", workers[-1])
         spent = [cpu_us(start, cost(), count=size) for start, cost in zip(before, costs, strict=True)]
@@ -123,7 +122,8 @@ def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size:
     figures: Figures = {
         "events_per_second": (size - backlog) / (published_at - started_at),
         "accepted_per_second": size / (published_at - started_at),
-        "backlog_growth_per_second": backlog / (published_at - started_at),
+        "backlog_growth_per_second": pace.growth_per_second(),
+        "backlog_at_the_end": backlog,
         "seconds_until_recorded": ended_at - started_at,
         "p50_ms": median_ms,
         "p99_ms": p99_ms,
@@ -131,18 +131,10 @@ def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size:
     return figures | costs_us
 
 
-def _publish(web: WebServer, key: str, bodies: Sequence[bytes], bench: Bench, count: int) -> None:
-    publish(web.url + EVENT_PATH, key, bodies, folder=bench.folder, count=count, pause_seconds=PAUSE_SECONDS)
-
-
-def _backlog() -> int:
-    """Events that were accepted, and whose delivery is not on record."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT (SELECT count(*) FROM webhookhub_event WHERE wake_at IS NOT NULL)
-                    + (SELECT count(*) FROM webhookhub_delivery WHERE wake_at IS NOT NULL)"""
-        )
-        return int(cursor.fetchone()[0])
+def _publish(web: WebServer, key: str, bodies: Sequence[bytes], bench: Bench, count: int) -> Pace:
+    with Pace(bench.folder) as pace:
+        publish(web.url + EVENT_PATH, key, bodies, folder=bench.folder, count=count, pause=pace.file)
+    return pace
 
 
 def _count_events() -> int:

@@ -1,6 +1,7 @@
 """A client of our own: POSTs bodies from several connections at once, and says what came of it as one JSON line.
 
-`python -m scripts.benchmark.publisher URL CONNECTIONS KEY FILE COUNT PAUSE_MILLISECONDS`: FILE has a body a line.
+`python -m scripts.benchmark.publisher URL CONNECTIONS KEY FILE COUNT PAUSE`: FILE has a body a line; PAUSE, where it is not
+empty, is a file that says for how many milliseconds a connection waits before a request.
 """
 
 from __future__ import annotations
@@ -15,21 +16,39 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ACCEPTED = b"HTTP/1.1 202"
+# Requests for which a pause that was read holds.
+PAUSE_READ_EVERY = 64
 
 
-async def publish(host: str, port: int, requests: Iterator[bytes], pause_seconds: float) -> tuple[int, int]:
+class Pause:
+    """How long to wait before a request, as a file says."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._asked = 0
+        self._seconds = 0.0
+
+    def seconds(self) -> float:
+        """Read anew every PAUSE_READ_EVERY requests."""
+        if self._file is not None and self._asked % PAUSE_READ_EVERY == 0:
+            self._seconds = int(self._file.read_text()) / 1000
+        self._asked += 1
+        return self._seconds
+
+
+async def publish(host: str, port: int, requests: Iterator[bytes], pause: Pause) -> tuple[int, int]:
     """Send the requests one after the other on one connection; returns how many, and how many were not accepted."""
     reader, writer = await asyncio.open_connection(host, port)
     sent = failures = 0
     for request in requests:
+        if pause_seconds := pause.seconds():
+            await asyncio.sleep(pause_seconds)
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         await reader.readexactly(int(length.partition(b":")[2]))
         sent += 1
         failures += not head.startswith(ACCEPTED)
-        if pause_seconds:
-            await asyncio.sleep(pause_seconds)
     writer.close()
     return sent, failures
 
@@ -43,7 +62,7 @@ def format_request(path: str, host: str, key: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def main(url: str, connections: int, key: str, file: Path, count: int, pause_seconds: float) -> None:
+async def main(url: str, connections: int, key: str, file: Path, count: int, pause: Pause) -> None:
     """Publish and say how it went."""
     parts = urlsplit(url)
     host, port = str(parts.hostname), int(parts.port or 80)
@@ -51,7 +70,7 @@ async def main(url: str, connections: int, key: str, file: Path, count: int, pau
     # One iterator for all connections: each takes the next request when it is free.
     requests = itertools.islice(itertools.cycle(format_request(parts.path, host, key, body) for body in bodies), count)
     started_at = time.monotonic()
-    results = await asyncio.gather(*[publish(host, port, requests, pause_seconds) for _ in range(connections)])
+    results = await asyncio.gather(*[publish(host, port, requests, pause) for _ in range(connections)])
     duration_us = int((time.monotonic() - started_at) * 1e6)
     sent, failures = (sum(column) for column in zip(*results, strict=True))
     print(json.dumps({"requests": sent, "duration_us": duration_us, "failures": failures}))
@@ -66,6 +85,6 @@ if __name__ == "__main__":
             given_key,
             Path(given_file),
             int(given_count),
-            int(given_pause) / 1000,
+            Pause(Path(given_pause) if given_pause else None),
         )
     )

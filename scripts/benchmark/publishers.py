@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from scripts.benchmark.errors import PublisherFailed
+from scripts.benchmark.publisher import PAUSE_READ_EVERY
 from scripts.benchmark.rows import EVENT_DATA, event_type
 from scripts.benchmark.scenario import DEADLINE_SECONDS, MICROSECONDS
 from scripts.local.state import CHECKOUT
@@ -61,22 +62,22 @@ def publish(
     folder: Path,
     count: int,
     connections: int = CONNECTIONS,
-    pause_seconds: float = 0.0,
+    pause: Path | None = None,
 ) -> Published:
     """POST the bodies in turn until `count` requests are answered. Raises PublisherFailed where one was not accepted.
 
-    `pause_seconds`: how long each connection waits between an answer and its next request.
+    `pause`: a file that says for how many milliseconds each connection waits before a request, and may change meanwhile.
     """
     file = folder / "bodies.ndjson"
     file.write_bytes(b"\n".join(bodies))
     if wrk := shutil.which("wrk"):
         script = folder / "publish.lua"
-        script.write_text(_WRK_SCRIPT)
+        script.write_text(_WRK_SCRIPT.replace("@READ_EVERY@", str(PAUSE_READ_EVERY)))
         seconds = f"{DEADLINE_SECONDS:.0f}s"
         command = [wrk, "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", seconds, "-s", str(script), url, "--"]
     else:
         command = [sys.executable, "-P", "-m", "scripts.benchmark.publisher", url, str(connections)]
-    command += [key, str(file), str(count), str(int(pause_seconds * 1000))]
+    command += [key, str(file), str(count), str(pause or "")]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = []
@@ -93,9 +94,16 @@ def publish(
     return Published(requests=said["requests"], seconds=said["duration_us"] / MICROSECONDS)
 
 
-# Arguments: key, file of bodies, requests, milliseconds between requests of a connection.
+# Arguments: key, file of bodies, requests, and perhaps the file of the pause.
 _WRK_SCRIPT = """
 local requests, sent, answered, limit, pause = {}, 0, 0, 0, 0
+
+local function read_pause(name)
+  if sent % @READ_EVERY@ == 0 then
+    for line in io.lines(name) do pause = tonumber(line) end
+  end
+  return pause
+end
 
 function setup(thread)
   our_thread = thread
@@ -108,10 +116,9 @@ function init(arguments)
   for body in io.lines(arguments[2]) do
     requests[#requests + 1] = wrk.format(nil, nil, nil, body)
   end
-  limit, pause = tonumber(arguments[3]), tonumber(arguments[4])
-  refused = 0
-  if pause > 0 then
-    delay = function() return pause end
+  limit, refused = tonumber(arguments[3]), 0
+  if arguments[4] ~= "" then
+    delay = function() return read_pause(arguments[4]) end
   end
 end
 
