@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -57,7 +56,7 @@ def create_job(account_id: UUID, *, kind: JobKind, wanted: DeliveryFilter, reaso
         raise BadFilterError("status", "is missing; a replay says which deliveries, such as failed")
     stored = _with_webhook_id(wanted, account_id).to_json()
     job = Job.objects.create(account_id=account_id, kind=kind, filter=stored, reason=reason, wake_at=_look_again_at())
-    transaction.on_commit(partial(doorbell.ring, RUN_JOB_TASK, [job.id], queue=doorbell.MAINTENANCE), robust=True)
+    doorbell.ring_on_commit(RUN_JOB_TASK, [job.id], queue=doorbell.MAINTENANCE)
     logger.info("job created", extra={"job": str(job.id), "kind": str(kind)})
     return job
 

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection, transaction
+from django.db import connection
 
 from deliveries.fan_out import DELIVER_TASK
 from deliveries.insert import Inserted, Wanted, insert_deliveries
@@ -95,8 +94,7 @@ def _life(overrides: Mapping[str, Any], profile_seconds: float) -> timedelta:
 def _send(wanted: Sequence[Wanted], *, request: str) -> Inserted:
     inserted = insert_deliveries(wanted, trigger=trigger_of(request))
     if inserted.new:
-        ring = partial(doorbell.ring, DELIVER_TASK, sorted(inserted.new), queue=doorbell.DELIVERIES)
-        transaction.on_commit(ring, robust=True)
+        doorbell.ring_on_commit(DELIVER_TASK, sorted(inserted.new), queue=doorbell.DELIVERIES)
     return inserted
 
 

@@ -6,11 +6,10 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
 from deliveries.fan_out import DELIVER_TASK
 from deliveries.objections import Objection
@@ -42,8 +41,7 @@ def retry_now(delivery_ids: Sequence[UUID]) -> RetriedNow:
         if verdicts.get(identifier) != _DUE
     }
     if due:
-        ring = partial(doorbell.ring, DELIVER_TASK, due, queue=doorbell.DELIVERIES)
-        transaction.on_commit(ring, robust=True)
+        doorbell.ring_on_commit(DELIVER_TASK, due, queue=doorbell.DELIVERIES)
     logger.info("retried now", extra={"deliveries": len(due), "refused": dict(Counter(refused.values()))})
     return RetriedNow(due=due, refused=refused)
 

@@ -7,7 +7,6 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -75,8 +74,7 @@ def try_out(webhook: Subscription, *, event_type: str = TEST_EVENT_TYPE, data: A
         event = Event.objects.create(account_id=webhook.account_id, wake_at=None, **row._asdict())
         wanted = Wanted(event.id, webhook.id, webhook.account_id, EXPIRES_AFTER)
         (delivery,) = insert_deliveries([wanted], trigger=TEST_TRIGGER).deliveries
-        ring = partial(doorbell.ring, DELIVER_TASK, [delivery.id], queue=doorbell.DELIVERIES)
-        transaction.on_commit(ring, robust=True)
+        doorbell.ring_on_commit(DELIVER_TASK, [delivery.id], queue=doorbell.DELIVERIES)
     logger.info("trying out", extra={"subscription": str(webhook.id), "delivery": str(delivery.id)})
     return Trial(event=event, delivery=delivery)
 

@@ -164,5 +164,4 @@ def set_enabled(subscription: Subscription, enabled: bool) -> None:
 
 
 def _release_on_commit(subscription_id: UUID) -> None:
-    ring = partial(doorbell.ring, RELEASE_TASK, [subscription_id], queue=doorbell.MAINTENANCE)
-    transaction.on_commit(ring, robust=True)
+    doorbell.ring_on_commit(RELEASE_TASK, [subscription_id], queue=doorbell.MAINTENANCE)
