@@ -65,8 +65,7 @@ def rotate_secret(
     """
     if not timedelta(0) <= grace <= LONGEST_GRACE:
         raise LimitError(f"must be from 0 to {LONGEST_GRACE.total_seconds():.0f}", field="grace_seconds")
-    new = generate_secret(secrets.token_bytes, kind or SecretKind.HMAC) if text is None else text
-    _check_kind(new, kind)
+    new = choose_secret(text, kind)
     parameters: dict[str, Any] = {
         "id": ids.new_id(),
         "subscription_id": subscription.id,
@@ -87,10 +86,19 @@ def rotate_secret(
         return _secrets([row[1:] for row in rows])
 
 
-def _check_kind(text: str, kind: SecretKind | None) -> None:
+def choose_secret(text: str | None, kind: SecretKind | None) -> str:
+    """The secret that was given, or else a new one of this kind, or of HMAC.
+
+    Raises SigningSecretError for one that cannot be used, or is of another kind.
+    """
+    if text is None:
+        return generate_secret(secrets.token_bytes, kind or SecretKind.HMAC)
     found = parse_secret(text).kind
     if kind is not None and found != kind:
-        raise SigningSecretError(f"is a secret of the type {found}, not {kind}; leave one of the two out", field="type")
+        raise SigningSecretError(
+            f"is a secret of the type {found}, not {kind}; leave one of the two out", field="secret"
+        )
+    return text
 
 
 def read_secrets(subscription: Subscription) -> SigningSecrets:

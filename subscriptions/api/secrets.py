@@ -44,7 +44,7 @@ class RotationBody(Body):
         "`whsk_` and base64 of an ed25519 private key.",
     )
     type = serializers.ChoiceField(
-        [kind.value for kind in SecretKind],
+        list(SecretKind),
         required=False,
         allow_null=True,
         help_text="Of the new one: `hmac` (the default), or `ed25519` for a key pair whose public key receivers have.",
@@ -124,7 +124,7 @@ class SecretRotationView(WebhookView):
             rotated = rotate_secret(
                 find_webhook(request, webhook),
                 text=body.get("secret"),
-                kind=SecretKind(body["type"]) if body.get("type") else None,
+                kind=body.get("type"),
                 grace=timedelta(seconds=body["graceSeconds"]),
             )
         except TooManySecretsError as error:

@@ -13,6 +13,7 @@ from subscriptions.api.auth_bodies import AuthField, GivenAuth
 from subscriptions.auth import NO_AUTH, read_auth
 from subscriptions.custom_headers import LONGEST_VALUE, MOST_HEADERS, GivenHeader, merge_headers, replace_headers
 from subscriptions.profiles import BodyForm
+from subscriptions.signing_secrets import SecretKind
 from subscriptions.terms import HIGHEST_CONCURRENCY, HIGHEST_RATE_PER_SECOND, MOST_PATTERNS, Terms
 from webhookhub.api.bodies import Body, Flag, Metadata, Text, Whole
 
@@ -172,6 +173,11 @@ class NewWebhookBody(WebhookBody):
     """A new webhook."""
 
     secret = Text(**_NULLABLE, help_text="Signs its requests; left out: one is made. It has a route of its own later.")
+    secretType = serializers.ChoiceField(
+        list(SecretKind),
+        **_NULLABLE,
+        help_text="Of the one that is made: `hmac` (the default), or `ed25519` for a key pair, whose public key is shown.",
+    )
 
 
 # What a field is when it is left out.

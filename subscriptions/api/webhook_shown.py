@@ -117,7 +117,7 @@ class WebhookShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
 class NewWebhookShown(WebhookShown):
     """A webhook that was just made; its secret is shown here and by the secret's own route."""
 
-    secret = serializers.CharField()
+    secret = serializers.CharField(help_text="What receivers verify with; of a key pair the public key, `whpk_…`.")
 
 
 _SHOWN = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
@@ -25,7 +24,8 @@ from subscriptions.api.webhook_shown import (
 )
 from subscriptions.matching import patterns_matching
 from subscriptions.models import Subscription
-from subscriptions.signing_secrets import generate_secret
+from subscriptions.rotation import choose_secret
+from subscriptions.signing_secrets import parse_secret
 from subscriptions.subscribe import change_subscription, create_subscription, delete_subscription
 from subscriptions.terms import Terms
 from webhookhub.api.bodies import read_body
@@ -120,8 +120,8 @@ class WebhooksView(WebhookView):
     def post(self, request: Request) -> Response:
         """From now on it is told what happens. Its secret is in this answer; later it has a route of its own."""
         values = read_body(NewWebhookBody, request.data)
-        secret = values.pop("secret", None)
-        return _create(one_account(request), to_terms(values), request.path, secret=secret)
+        secret = choose_secret(values.pop("secret", None), values.pop("secretType", None))
+        return _create(one_account(request), to_terms(values), request.path, secret)
 
 
 class OneWebhookView(WebhookView):
@@ -163,7 +163,8 @@ class OneWebhookView(WebhookView):
             raise not_found("webhook")
         if values["uid"] != webhook:
             raise invalid("uid", "of a webhook that is made by PUT is the one in the path")
-        return _create(one_account(request), to_terms(values), request.path.rpartition("/")[0])
+        collection = request.path.rpartition("/")[0]
+        return _create(one_account(request), to_terms(values), collection, choose_secret(None, None))
 
     @extend_schema(
         operation_id="webhooks_change",
@@ -213,8 +214,7 @@ def _read_text(request: Request, name: str) -> str | None:
     return text
 
 
-def _create(account_id: UUID, terms: Terms, collection: str, *, secret: str | None = None) -> Response:
-    secret = secret or generate_secret(secrets.token_bytes)
+def _create(account_id: UUID, terms: Terms, collection: str, secret: str) -> Response:
     row = create_subscription(account_id, terms, secret=secret)
-    shown: dict[str, Any] = show_webhook(row) | {"secret": secret}
+    shown: dict[str, Any] = show_webhook(row) | {"secret": parse_secret(secret).shown}
     return Response(shown, status=201, headers={"Location": f"{collection}/{row.shown_id}"})

@@ -85,6 +85,26 @@ def test_a_secret_of_one_s_own_comes_back_as_given_and_of_a_key_pair_the_public_
     assert (given in again.content.decode()) is (given == shown)
 
 
+def test_a_new_webhook_shows_the_public_key_of_the_key_pair_that_was_given_and_nothing_of_the_private_one(
+    api: Client,
+) -> None:
+    given = in_base64("whsk_", SEED)
+    answer = api.post("/api/v1/webhooks", {"url": "http://127.0.0.1:9/", "secret": given})
+    assert answer.json()["secret"] == PUBLIC
+    assert given not in answer.content.decode()
+
+
+def test_a_new_webhook_signs_with_a_key_pair_on_request(api: Client) -> None:
+    answer = api.post("/api/v1/webhooks", {"url": "http://127.0.0.1:9/", "secretType": "ed25519"})
+    assert len(base64.b64decode(answer.json()["secret"].removeprefix("whpk_"))) == 32
+
+
+def test_a_new_webhook_s_secret_of_another_type_than_asked_for_is_refused(api: Client) -> None:
+    answer = api.post("/api/v1/webhooks", {"url": "http://127.0.0.1:9/", "secret": SECRET, "secretType": "ed25519"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["secret"]
+
+
 def test_a_key_pair_is_made_on_request(api: Client, webhook: str) -> None:
     shown = api.post(f"{webhook}/secret/rotate", {"type": "ed25519"}).json()
     assert shown["type"] == "ed25519"
@@ -125,7 +145,7 @@ def test_what_is_no_secret_is_refused_without_being_repeated(api: Client, webhoo
         ({"graceSeconds": "3600"}, "graceSeconds"),
         ({"graceSeconds": None}, "graceSeconds"),
         ({"type": "rsa"}, "type"),
-        ({"secret": SECRET, "type": "ed25519"}, "type"),
+        ({"secret": SECRET, "type": "ed25519"}, "secret"),
         ({"secret": 5}, "secret"),
         ({"secret": ""}, "secret"),
         ({"grace": 5}, "grace"),
