@@ -91,8 +91,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "COMPONENT_SPLIT_REQUEST": True,
-    # Both are called status where they stand.
-    "ENUM_NAME_OVERRIDES": {"DeliveryStatus": "deliveries.models.Status", "JobStatus": "deliveries.models.JobStatus"},
+    # What is called status or type in several places.
+    "ENUM_NAME_OVERRIDES": {
+        "DeliveryStatus": "deliveries.models.Status",
+        "JobStatus": "deliveries.models.JobStatus",
+        "SecretKind": "subscriptions.signing_secrets.SecretKind",
+    },
     # The pages work where there is no internet.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

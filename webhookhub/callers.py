@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import connection
 from django.utils import timezone
 
-from webhookhub.models import ApiKey
 from webhookhub.roles import RIGHTS, Right, Role
 
 # A key that was revoked works no longer than this, in every process; so old may an account's settings be, too.
@@ -80,15 +79,13 @@ def _keep(key_hash: str, caller: Caller, generation: int) -> None:
 
 
 def _read_caller(key_hash: str) -> Caller | None:
-    row = (
-        ApiKey.objects.filter(key_hash=key_hash, revoked_at=None)
-        .values_list("id", "role", "account_id", "account__has_webhooks", "expires_at")
-        .first()
-    )
+    """Look the key up, and note that it is used; one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, {"key_hash": key_hash, "noted_seconds": USE_NOTED_EVERY.total_seconds()})
+        row = cursor.fetchone()
     if row is None or _has_expired(row[4]):
         return None
     identifier, role, account_id, has_webhooks, expires_at = row
-    _note_use(identifier)
     return Caller(
         key_id=identifier,
         role=Role(role),
@@ -102,12 +99,24 @@ def _has_expired(expires_at: datetime | None) -> bool:
     return expires_at is not None and expires_at <= timezone.now()
 
 
-def _note_use(identifier: UUID) -> None:
-    now = timezone.now()
-    not_noted = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
-    ApiKey.objects.filter(not_noted, id=identifier).update(last_used_at=now)
-
-
 def hash_api_key(key: str) -> str:
     """What is stored of a key. Plain SHA-256 is enough, and fast: 32 random bytes cannot be guessed as passwords can."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+_READ = """
+    WITH valid AS (
+        SELECT key.id, key.role, key.account_id, account.has_webhooks, key.expires_at
+          FROM webhookhub_api_key AS key
+          LEFT JOIN webhookhub_account AS account ON account.id = key.account_id
+         WHERE key.key_hash = %(key_hash)s AND key.revoked_at IS NULL
+           AND (key.expires_at IS NULL OR key.expires_at > now())
+    ), noted AS (
+        UPDATE webhookhub_api_key AS key
+           SET last_used_at = now()
+          FROM valid
+         WHERE key.id = valid.id
+           AND (key.last_used_at IS NULL OR key.last_used_at < now() - %(noted_seconds)s * interval '1 second')
+    )
+    SELECT * FROM valid
+"""

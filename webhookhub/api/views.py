@@ -72,7 +72,7 @@ def account_in_view(request: Request) -> UUID | None:
     """
     own = caller_of(request).account_id
     named = request.query_params.get("account")
-    if named is None:
+    if named is None or (own is not None and named == ids.show("account", own)):
         return own
     account_id = find_account_id(named)
     if account_id is None or own not in (None, account_id):

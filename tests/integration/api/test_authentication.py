@@ -114,7 +114,7 @@ def test_a_key_in_use_is_looked_up_once_in_two_seconds(
     with django_assert_num_queries(0):
         assert find_caller(key) is not None
     make_keys_unused()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         assert find_caller(key) is not None
 
 
