@@ -95,7 +95,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DeliveryStatus": "deliveries.models.Status",
         "JobStatus": "deliveries.models.JobStatus",
-        "SecretKind": "subscriptions.signing_secrets.SecretKind",
+        "SecretKind": ["hmac", "ed25519"],
     },
     # The pages work where there is no internet.
     "SWAGGER_UI_DIST": "SIDECAR",
