@@ -24,7 +24,7 @@ from webhookhub import ids
 from webhookhub.api.bodies import Body, Text, read_body
 from webhookhub.api.problems import not_found
 from webhookhub.api.publishing import IDEMPOTENCY_KEY
-from webhookhub.api.schema import ACCOUNT, answers
+from webhookhub.api.schema import ACCOUNT, answers, example
 from webhookhub.api.views import HubView, account_in_view, id_or_uid
 from webhookhub.models import Event
 from webhookhub.roles import Right
@@ -76,10 +76,6 @@ _REPLAYED = SHOWN | {
 }
 
 
-def _answer(name: str, value: Any, status_code: int) -> OpenApiExample:
-    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status_code)])
-
-
 def _refused(objection: Objection) -> OpenApiExample:
     return OpenApiExample(
         "Refused",
@@ -104,7 +100,7 @@ class CancelDelivery(HubView):
         responses=answers(200, DeliveryShown, 409),
         examples=[
             OpenApiExample("With a reason", {"reason": "wrong prices"}, request_only=True),
-            _answer("Cancelled", _CANCELLED, 200),
+            example("Cancelled", _CANCELLED),
             _refused(Objection.FINAL),
         ],
         tags=["deliveries"],
@@ -132,7 +128,7 @@ class RetryDelivery(HubView):
         responses=answers(202, DeliveryShown, 409, words="It is due now."),
         examples=[
             OpenApiExample("Nothing to say", {}, request_only=True),
-            _answer("Due", SHOWN | {"nextAttemptAt": "2026-01-15T10:02:00.000Z"}, 202),
+            example("Due", SHOWN | {"nextAttemptAt": "2026-01-15T10:02:00.000Z"}, 202),
             _refused(Objection.ON_THE_WIRE),
         ],
         tags=["deliveries"],
@@ -161,7 +157,7 @@ class ReplayDelivery(HubView):
         responses=answers(202, DeliveryShown, 409, words="The new delivery."),
         examples=[
             OpenApiExample("Nothing to say", {}, request_only=True),
-            _answer("On its way", _REPLAYED, 202),
+            example("On its way", _REPLAYED, 202),
             _refused(Objection.WEBHOOK_DISABLED),
         ],
         tags=["deliveries"],
@@ -191,7 +187,7 @@ class ReplayEvent(HubView):
         examples=[
             OpenApiExample("To all who want it", {}, request_only=True),
             OpenApiExample("To one", {"webhook": "sub_0192f0c1d5a37abc8123456789abcdef"}, request_only=True),
-            _answer("On their way", {"items": [_REPLAYED]}, 202),
+            example("On their way", {"items": [_REPLAYED]}, 202),
             _refused(Objection.NO_WEBHOOK_MATCHES),
         ],
         tags=["events"],

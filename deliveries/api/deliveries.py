@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,7 +26,7 @@ from deliveries.search import find_deliveries
 from webhookhub import ids
 from webhookhub.api.paging import Page, PageRequest, cut_page, page_found, read_flag, read_page_request
 from webhookhub.api.problems import invalid, not_found
-from webhookhub.api.schema import ACCOUNT, PAGE, WINDOW, answers, page_of, parameter
+from webhookhub.api.schema import ACCOUNT, PAGE, WINDOW, answers, example, example_page, page_of, parameter
 from webhookhub.api.views import HubView, account_in_view
 from webhookhub.roles import Right
 
@@ -94,16 +94,6 @@ SHOWN_ATTEMPT = {
     "responseTruncated": False,
     "responseExpunged": False,
 }
-
-
-def example(name: str, value: Any) -> OpenApiExample:
-    """What a route answers when all is well."""
-    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
-
-
-def example_page(item: Any) -> OpenApiExample:
-    """The same of a list."""
-    return example("A page", {"items": [item], "next": None, "previous": None, "done": True})
 
 
 class DeliveryList(HubView):
@@ -187,7 +177,7 @@ class AttemptResponse(HubView):
         description="Headers and body of the answer are removed; the attempt says so from then on. Doing it again is fine.",
         parameters=[ACCOUNT],
         responses=answers(204, words="They are gone."),
-        examples=[OpenApiExample("Removed", value=None, response_only=True, status_codes=["204"])],
+        examples=[example("Removed", None, 204)],
         tags=TAGS,
     )
     def delete(self, request: Request, delivery: str, number: int) -> Response:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,8 +17,6 @@ from deliveries.api.deliveries import (
     SHOWN,
     SHOWN_ATTEMPT,
     WITH_CONTENT,
-    example,
-    example_page,
     find_page,
 )
 from deliveries.api.showing import DestinationShown, EventShown, show_attempt, show_delivery, show_event
@@ -28,7 +26,7 @@ from webhookhub import ids
 from webhookhub.api.paging import Page, page_found, read_flag, read_page_request
 from webhookhub.api.problems import not_found
 from webhookhub.api.publishing import PublishEvent
-from webhookhub.api.schema import ACCOUNT, PAGE, WINDOW, answers, page_of, parameter
+from webhookhub.api.schema import ACCOUNT, PAGE, WINDOW, answers, example, example_page, page_of, parameter
 from webhookhub.api.views import HubView, account_in_view
 from webhookhub.event_search import EventFilter, find_events
 from webhookhub.roles import Right
@@ -110,7 +108,7 @@ class EventData(HubView):
         "the reason `payload expunged`, and send nothing. Doing it again is fine.",
         parameters=[ACCOUNT],
         responses=answers(204, words="They are gone."),
-        examples=[OpenApiExample("Removed", value=None, response_only=True, status_codes=["204"])],
+        examples=[example("Removed", None, 204)],
         tags=_TAGS,
     )
     def delete(self, request: Request, event: str) -> Response:

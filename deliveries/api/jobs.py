@@ -18,7 +18,7 @@ from webhookhub import ids
 from webhookhub.api.bodies import Body, Moment, Text, Whole, read_body
 from webhookhub.api.paging import page_by_id, read_page_request
 from webhookhub.api.problems import Problem, invalid, not_found
-from webhookhub.api.schema import ACCOUNT, PAGE, answers, page_of
+from webhookhub.api.schema import ACCOUNT, PAGE, answers, example, example_page, page_of
 from webhookhub.api.views import HubView, account_in_view, one_account
 from webhookhub.errors import BadFilterError
 from webhookhub.moments import iso_moment
@@ -129,10 +129,6 @@ _RUNNING = _WAITING | {
 }
 
 
-def _example(name: str, value: Any, status_code: int = 200) -> OpenApiExample:
-    return OpenApiExample(name, value, response_only=True, status_codes=[str(status_code)])
-
-
 class JobsView(HubView):
     """An account's jobs."""
 
@@ -143,7 +139,7 @@ class JobsView(HubView):
         summary="List jobs, the newest first",
         parameters=[*PAGE, ACCOUNT],
         responses=answers(200, page_of(JobShown)),
-        examples=[_example("One page", {"items": [_RUNNING], "next": None, "previous": None, "done": True})],
+        examples=[example_page(_RUNNING)],
         tags=_TAGS,
     )
     def get(self, request: Request) -> Response:
@@ -164,7 +160,7 @@ class JobsView(HubView):
                 {"kind": "cancel", "filter": {"eventType": ["price.changed"]}, "reason": "wrong prices"},
                 request_only=True,
             ),
-            _example("A job", _WAITING, 202),
+            example("A job", _WAITING, 202),
         ],
         tags=_TAGS,
     )
@@ -194,7 +190,7 @@ class JobView(HubView):
         summary="See how far a job is",
         parameters=[ACCOUNT],
         responses=answers(200, JobShown),
-        examples=[_example("Halfway", _RUNNING)],
+        examples=[example("Halfway", _RUNNING)],
         tags=_TAGS,
     )
     def get(self, request: Request, job: str) -> Response:
@@ -214,7 +210,7 @@ class StopJobView(HubView):
         request=None,
         parameters=[ACCOUNT],
         responses=answers(200, JobShown, 409),
-        examples=[_example("Stopped", _RUNNING | {"status": "failed", "error": "stopped on request"})],
+        examples=[example("Stopped", _RUNNING | {"status": "failed", "error": "stopped on request"})],
         tags=_TAGS,
     )
     def post(self, request: Request, job: str) -> Response:

@@ -11,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deliveries.api.deliveries import example
 from deliveries.filters import STATUS_CODE_CLASSES
 from deliveries.models import Status
 from deliveries.stats import MOST_ATTEMPTS, NEWEST_DELIVERIES, WebhookStats, count_deliveries
@@ -19,7 +18,7 @@ from subscriptions.api.views import find_webhook
 from subscriptions.models import Subscription
 from webhookhub.api.paging import read_moment
 from webhookhub.api.problems import Problem, invalid
-from webhookhub.api.schema import ACCOUNT, WINDOW, answers
+from webhookhub.api.schema import ACCOUNT, WINDOW, answers, example
 from webhookhub.api.views import HubView
 from webhookhub.moments import iso_moment
 from webhookhub.roles import Right

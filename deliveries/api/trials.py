@@ -23,7 +23,7 @@ from deliveries.try_out import EXAMPLE, TEST_EVENT_TYPE, Trial, try_out, wait_fo
 from subscriptions.endpoints import Endpoint, load_endpoints
 from webhookhub.api.bodies import Body, Text, read_body
 from webhookhub.api.problems import invalid
-from webhookhub.api.schema import ACCOUNT, answers
+from webhookhub.api.schema import ACCOUNT, answers, example
 from webhookhub.api.views import HubView, account_in_view
 from webhookhub.errors import EventTypeError
 from webhookhub.roles import Right
@@ -105,8 +105,8 @@ class TryWebhook(HubView):
             OpenApiExample(
                 "An order", {"eventType": "order.shipped", "data": {"orderId": "ord_123"}}, request_only=True
             ),
-            OpenApiExample("It failed", _REFUSED_BY_RECEIVER, response_only=True, status_codes=["200"]),
-            OpenApiExample("Not known yet", _UNKNOWN, response_only=True, status_codes=["202"]),
+            example("It failed", _REFUSED_BY_RECEIVER),
+            example("Not known yet", _UNKNOWN, 202),
         ],
         tags=["webhooks"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from subscriptions.models import Profile
 from subscriptions.profiles import BodyForm
 from webhookhub.api.paging import Page
-from webhookhub.api.schema import answers, page_of
+from webhookhub.api.schema import answers, example, page_of
 from webhookhub.api.views import HubView
 from webhookhub.roles import Right
 
@@ -38,9 +38,9 @@ class ProfileShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
     requestIdParameter = serializers.CharField(allow_null=True)
 
 
-_EXAMPLE = OpenApiExample(
+_EXAMPLE = example(
     "One of them",
-    value={
+    {
         "items": [
             {
                 "name": "entity-change",
@@ -65,8 +65,6 @@ _EXAMPLE = OpenApiExample(
         "previous": None,
         "done": True,
     },
-    response_only=True,
-    status_codes=["200"],
 )
 
 

@@ -24,7 +24,6 @@ from subscriptions.api.remap_shown import (
     EntityWebhookShown,
     Hrefs,
     MetadataMetaShown,
-    example,
     show_list,
     show_metadata_meta,
     show_webhook,
@@ -37,7 +36,7 @@ from subscriptions.terms import Terms
 from webhookhub import ids
 from webhookhub.api.bodies import Body, Flag, Text, read_body
 from webhookhub.api.problems import invalid, not_found
-from webhookhub.api.schema import ACCOUNT, answers
+from webhookhub.api.schema import ACCOUNT, answers, example
 from webhookhub.api.views import one_account
 from webhookhub.errors import BadIdError
 from webhookhub.roles import Right

@@ -15,11 +15,10 @@ from subscriptions.api.remap_shown import (
     Hrefs,
     MetadataMetaShown,
     MetaShown,
-    example,
     show_employee_meta,
     show_metadata_meta,
 )
-from webhookhub.api.schema import answers
+from webhookhub.api.schema import answers, example
 from webhookhub.api.views import HubView, caller_of
 from webhookhub.models import ApiKey
 from webhookhub.roles import Role

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from subscriptions.models import Subscription
+from webhookhub.api.schema import example
 
 ACTIONS = ("CREATE", "UPDATE", "DELETE")
 METHOD = "POST"
@@ -176,11 +176,6 @@ _SHOWN = {
 EMPLOYEE_META_EXAMPLE = show_employee_meta(_HREFS)
 EMPLOYEE_METADATA_EXAMPLE = show_metadata_meta(_HREFS.employee_metadata)
 METADATA_EXAMPLE = show_metadata_meta(_HREFS.metadata)
-
-
-def example(name: str, value: Any) -> OpenApiExample:
-    """What a route answers when all is well."""
-    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
 
 
 WEBHOOK_EXAMPLE = example("A webhook", _SHOWN)

@@ -16,7 +16,7 @@ from subscriptions.rotation import DEFAULT_GRACE, LONGEST_GRACE, OldSecret, Sign
 from subscriptions.signing_secrets import SecretKind
 from webhookhub.api.bodies import Body, Text, Whole, read_body
 from webhookhub.api.problems import Problem
-from webhookhub.api.schema import ACCOUNT, answers
+from webhookhub.api.schema import ACCOUNT, answers, example
 from webhookhub.moments import iso_moment
 from webhookhub.roles import Right
 
@@ -29,8 +29,8 @@ _SHOWN = {
 }
 _PAIR = {**_SHOWN, "type": "ed25519", "secret": "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="}
 _ANSWERS = [
-    OpenApiExample("A secret", value=_SHOWN, response_only=True, status_codes=["200"]),
-    OpenApiExample("The public key of a key pair", value=_PAIR, response_only=True, status_codes=["200"]),
+    example("A secret", _SHOWN),
+    example("The public key of a key pair", _PAIR),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from subscriptions.api.webhook_bodies import OverridesBody
@@ -15,6 +15,7 @@ from subscriptions.models import AuthKind, Subscription
 from subscriptions.terms import read_terms
 from webhookhub import ids
 from webhookhub.api.problems import camel
+from webhookhub.api.schema import example, example_page
 from webhookhub.moments import iso_moment
 
 # Stored as an empty text, shown as null.
@@ -141,16 +142,6 @@ _SHOWN = {
     "createdAt": "2024-11-14T15:59:59.000Z",
     "updatedAt": "2024-11-14T15:59:59.000Z",
 }
-SHOWN_EXAMPLE = OpenApiExample("A webhook", value=_SHOWN, response_only=True, status_codes=["200"])
-CREATED_EXAMPLE = OpenApiExample(
-    "A new webhook",
-    value=_SHOWN | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
-    response_only=True,
-    status_codes=["201"],
-)
-PAGE_EXAMPLE = OpenApiExample(
-    "The only page",
-    value={"items": [_SHOWN], "next": None, "previous": None, "done": True},
-    response_only=True,
-    status_codes=["200"],
-)
+SHOWN_EXAMPLE = example("A webhook", _SHOWN)
+CREATED_EXAMPLE = example("A new webhook", _SHOWN | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, 201)
+PAGE_EXAMPLE = example_page(_SHOWN)

@@ -14,7 +14,7 @@ from webhookhub.accounts import change_account, create_account, delete_account, 
 from webhookhub.api.bodies import Body, Flag, Metadata, Text, Uid, read_body
 from webhookhub.api.paging import page_by_id, read_page_request
 from webhookhub.api.problems import invalid, not_found
-from webhookhub.api.schema import PAGE, answers, page_of, parameter
+from webhookhub.api.schema import PAGE, answers, example, example_page, page_of, parameter
 from webhookhub.api.views import HubView, caller_of, id_or_uid
 from webhookhub.models import Account
 from webhookhub.moments import iso_moment
@@ -68,7 +68,7 @@ class AccountShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
     createdAt = serializers.DateTimeField()
 
 
-_ANSWER = OpenApiExample("An account", value=_SHOWN, response_only=True, status_codes=["200", "201"])
+_ANSWER = example("An account", _SHOWN, 200, 201)
 _REQUEST = OpenApiExample("An account", value=_GIVEN, request_only=True)
 
 
@@ -82,14 +82,7 @@ class AccountsView(HubView):
         summary="List accounts",
         responses=answers(200, page_of(AccountShown)),
         parameters=[*PAGE, parameter("uid", "The one with this uid, if there is one.")],
-        examples=[
-            OpenApiExample(
-                "A page",
-                value={"items": [_SHOWN], "next": None, "previous": None, "done": True},
-                response_only=True,
-                status_codes=["200"],
-            )
-        ],
+        examples=[example_page(_SHOWN)],
         tags=["accounts"],
     )
     def get(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from webhookhub.api.bodies import Body, Flag, Text, read_body
 from webhookhub.api.paging import page_by_name, read_flag, read_page_request
 from webhookhub.api.problems import not_found
-from webhookhub.api.schema import PAGE_BY_NAME, answers, page_of, parameter
+from webhookhub.api.schema import PAGE_BY_NAME, answers, example, example_page, page_of, parameter
 from webhookhub.api.views import HubView
 from webhookhub.event_types import change_event_type, create_event_type, expunge_event_type, put_event_type
 from webhookhub.models import EventType
@@ -73,7 +73,7 @@ class EventTypeShown(serializers.Serializer):  # type: ignore[type-arg]  # gener
     updatedAt = serializers.DateTimeField()
 
 
-_ANSWER = OpenApiExample("An event type", value=_SHOWN, response_only=True, status_codes=["200", "201"])
+_ANSWER = example("An event type", _SHOWN, 200, 201)
 
 
 class EventTypesView(HubView):
@@ -90,14 +90,7 @@ class EventTypesView(HubView):
             parameter("withContent", "Whether schemas and examples are shown.", of=OpenApiTypes.BOOL, default=True),
             parameter("includeArchived", "Whether archived ones are shown.", of=OpenApiTypes.BOOL, default=False),
         ],
-        examples=[
-            OpenApiExample(
-                "A page",
-                value={"items": [_SHOWN], "next": None, "previous": None, "done": True},
-                response_only=True,
-                status_codes=["200"],
-            )
-        ],
+        examples=[example_page(_SHOWN)],
         tags=["event types"],
     )
     def get(self, request: Request) -> Response:

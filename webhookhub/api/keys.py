@@ -14,7 +14,7 @@ from webhookhub import ids
 from webhookhub.api.bodies import Body, Moment, Text, read_body
 from webhookhub.api.paging import page_by_id, read_page_request
 from webhookhub.api.problems import Problem, invalid, not_found
-from webhookhub.api.schema import ACCOUNT, PAGE, answers, page_of
+from webhookhub.api.schema import ACCOUNT, PAGE, answers, example, example_page, page_of
 from webhookhub.api.views import HubView, account_in_view, caller_of, one_account
 from webhookhub.api_keys import generate_api_key, revoke_api_key, store_api_key
 from webhookhub.models import Account, ApiKey
@@ -75,14 +75,7 @@ class KeysView(HubView):
         description="Revoked and expired ones too.",
         responses=answers(200, page_of(KeyShown)),
         parameters=[*PAGE, ACCOUNT],
-        examples=[
-            OpenApiExample(
-                "A page",
-                value={"items": [_SHOWN], "next": None, "previous": None, "done": True},
-                response_only=True,
-                status_codes=["200"],
-            )
-        ],
+        examples=[example_page(_SHOWN)],
         tags=["keys"],
     )
     def get(self, request: Request) -> Response:
@@ -103,12 +96,7 @@ class KeysView(HubView):
                 value={"name": "The shop's checkout", "role": "publisher", "expiresAt": "2027-01-15T10:00:00Z"},
                 request_only=True,
             ),
-            OpenApiExample(
-                "A publisher",
-                value={**_SHOWN, "key": "whk_5f0c91d2" + "0123456789abcdef" * 3 + "01234567"},
-                response_only=True,
-                status_codes=["201"],
-            ),
+            example("A publisher", {**_SHOWN, "key": "whk_5f0c91d2" + "0123456789abcdef" * 3 + "01234567"}, 201),
         ],
         tags=["keys"],
     )
@@ -136,7 +124,7 @@ class KeyView(HubView):
         operation_id="keys_get",
         summary="Show a key",
         responses=answers(200, KeyShown),
-        examples=[OpenApiExample("A publisher", value=_SHOWN, response_only=True, status_codes=["200"])],
+        examples=[example("A publisher", _SHOWN)],
         tags=["keys"],
     )
     def get(self, request: Request, key: str) -> Response:

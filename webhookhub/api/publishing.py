@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from webhookhub import doorbell
 from webhookhub.api.problems import Problem
-from webhookhub.api.schema import ACCOUNT, ProblemShown, answers, parameter
+from webhookhub.api.schema import ACCOUNT, ProblemShown, answers, example, parameter
 from webhookhub.api.views import HubView, one_account
 from webhookhub.conf import hub_settings
 from webhookhub.events import FAN_OUT_TASK
@@ -157,7 +157,7 @@ class PublishEvent(PublishView):
                 },
                 request_only=True,
             ),
-            OpenApiExample("Recorded", _ACCEPTED, response_only=True, status_codes=["202"]),
+            example("Recorded", _ACCEPTED, 202),
         ],
     )
     def post(self, request: Request) -> HttpResponse:
@@ -189,12 +189,11 @@ class PublishBatch(PublishView):
         | answers(MULTI_STATUS, PartialBatchShown, words="What became of each."),
         examples=[
             OpenApiExample("Two orders", {"events": [_SHIPPED, _SHIPPED]}, request_only=True),
-            OpenApiExample("Recorded", {"events": [_ACCEPTED]}, response_only=True, status_codes=["202"]),
-            OpenApiExample(
+            example("Recorded", {"events": [_ACCEPTED]}, 202),
+            example(
                 "One of two",
                 {"results": [{"status": 202, "event": _ACCEPTED}, {"status": 422, "problem": _REFUSED}]},
-                response_only=True,
-                status_codes=["207"],
+                207,
             ),
         ],
     )

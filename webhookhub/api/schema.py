@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
 from webhookhub.api.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -66,6 +66,16 @@ def page_of(shown: type[serializers.Serializer[Any]]) -> Any:
             "done": serializers.BooleanField(help_text="Whether this is the last page."),
         },
     )
+
+
+def example(name: str, value: Any, *statuses: int) -> OpenApiExample:
+    """What a route answers when all is well: with 200, or with these statuses."""
+    return OpenApiExample(name, value=value, response_only=True, status_codes=list(map(str, statuses or (200,))))
+
+
+def example_page(item: Any) -> OpenApiExample:
+    """The same of a list."""
+    return example("A page", {"items": [item], "next": None, "previous": None, "done": True})
 
 
 def parameter(
