@@ -52,6 +52,7 @@ class FinalResponse(http.client.HTTPResponse):
     fp: Any
 
     def begin(self) -> None:
+        """Read the head. Raises HTTPException for what RFC 9112 has a client refuse: lengths at odds, broken lines."""
         self.fp = head = _Head(self.fp)
         try:
             super().begin()

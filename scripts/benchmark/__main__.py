@@ -31,6 +31,7 @@ DEFAULT_ENDPOINTS = 100
 
 
 def main() -> int:
+    """Run the scenarios that the command line names, or all. Raises BenchmarkError where one cannot be measured."""
     options = _parse_options()
     with _prepared() as folder:
         machine = describe_machine() | {"worker_processes": options.processes, "endpoints": options.endpoints}

@@ -34,6 +34,7 @@ POLL_SECONDS = 0.2
 
 
 def run(bench: Bench, size: int) -> Figures:
+    """From emit to the receiver's call: singly when idle and steadily, and in bulk."""
     clear_rows()
     with noting_receiver(bench.folder, endpoints=bench.endpoints) as receiver, _workers(bench):
         subscriptions = add_subscriptions(receiver.urls)

@@ -27,6 +27,7 @@ PAGES = 7
 
 
 def run(bench: Bench, size: int) -> Figures:
+    """Read each list of three accounts, page by page, by its route; medians in milliseconds."""
     clear_rows()
     owners = store_past(size)
     key = create_api_key(None, "benchmark", role=Role.OPERATOR)
@@ -48,15 +49,29 @@ def run(bench: Bench, size: int) -> Figures:
 def _lists(owner: Owner) -> dict[str, tuple[str, dict[str, str]]]:
     """The lists by name: the path of each, and its parameters."""
     account = {"account": owner.account.shown_id}
-    webhook = {"webhook": show("subscription", owner.webhooks[0])}
+    webhook = show("subscription", owner.webhooks[0])
+    event = Event.objects.filter(account=owner.account).exclude(correlation_id="").order_by("-id").first()
+    correlation = {"correlationId": event.correlation_id if event is not None else "checkout-1"}
+    wanted = _lists_of_deliveries({"webhook": webhook}, correlation)
+    return {name: ("deliveries", account | parameters) for name, parameters in wanted.items()} | {
+        "all_accounts": ("deliveries", {}),
+        "all_accounts_by_status": ("deliveries", {"status": "failed"}),
+        "webhook_stats": (f"webhooks/{webhook}/stats", account),
+        "events": ("events", account),
+        "events_by_type": ("events", account | {"type": "order.step3"}),
+        "events_by_rare_type": ("events", account | {"type": RARE_TYPE}),
+        "events_by_correlation": ("events", account | correlation),
+    }
+
+
+def _lists_of_deliveries(webhook: dict[str, str], correlation: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Their parameters by name."""
     week = {
         "since": iso_moment(datetime.now(UTC) - timedelta(days=14)),
         "until": iso_moment(datetime.now(UTC) - timedelta(days=7)),
     }
-    event = Event.objects.filter(account=owner.account).exclude(correlation_id="").order_by("-id").first()
-    correlation = {"correlationId": event.correlation_id if event is not None else "checkout-1"}
     common, rare = {"eventType": "order.step3"}, {"eventType": RARE_TYPE}
-    wanted: dict[str, dict[str, str]] = {
+    return {
         "deliveries": {},
         "deliveries_oldest_first": {"order": "asc"},
         "deliveries_by_status": {"status": "failed"},
@@ -76,17 +91,6 @@ def _lists(owner: Owner) -> dict[str, tuple[str, dict[str, str]]]:
         "webhook_and_rare_type": webhook | rare,
         "status_and_rare_type": {"status": "failed"} | rare,
     }
-    lists = {name: ("deliveries", account | parameters) for name, parameters in wanted.items()}
-    lists |= {
-        "all_accounts": ("deliveries", {}),
-        "all_accounts_by_status": ("deliveries", {"status": "failed"}),
-        "webhook_stats": (f"webhooks/{webhook['webhook']}/stats", account),
-        "events": ("events", account),
-        "events_by_type": ("events", account | {"type": "order.step3"}),
-        "events_by_rare_type": ("events", account | {"type": RARE_TYPE}),
-        "events_by_correlation": ("events", account | correlation),
-    }
-    return lists
 
 
 def _read_pages(client: Client, path: str, parameters: Mapping[str, str]) -> Iterator[float]:

@@ -18,6 +18,7 @@ POLL_SECONDS = 0.5
 
 
 def run(bench: Bench, size: int) -> Figures:
+    """A worker's largest size while `size` deliveries are pending."""
     clear_rows()
     with running_receiver(bench.folder, endpoints=bench.endpoints) as receiver:
         subscriptions = add_subscriptions(receiver.urls)

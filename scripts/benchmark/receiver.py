@@ -34,6 +34,7 @@ class Receiving(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that is whole; what has come of the next one is kept."""
         now_ns = time.monotonic_ns()
         self._received += data
         while (head_end := self._received.find(_END_OF_HEAD)) >= 0:
