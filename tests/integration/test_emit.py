@@ -98,12 +98,15 @@ def test_an_account_is_named_by_its_row_or_its_id(account: Account, named: str) 
     assert Event.objects.get().account_id == account.id
 
 
-def test_many_events_are_stored_in_order_and_rung_a_hundred_at_a_time(account: Account, listen: Listen) -> None:
+def test_many_events_are_stored_in_order_and_rung_in_messages_of_at_most_a_hundred(
+    account: Account, listen: Listen
+) -> None:
     event_ids = emit_many((NewEvent(type="order.shipped", data=n) for n in range(1_201)), account=account)
     assert [event.data for event in Event.objects.order_by("id")] == [str(n) for n in range(1_201)]
     assert sorted(event_ids) == event_ids
     rung = listen("fanout")
-    assert [len(message.ids) for message in rung] == [100] * 12 + [1]
+    # In 13 messages, 1,201 of which none has a hundred and none is small: 92.4 on average.
+    assert {len(message.ids) for message in rung} == {92, 93}
     assert [identifier for message in rung for identifier in message.ids] == event_ids
 
 

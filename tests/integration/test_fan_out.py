@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier
@@ -11,13 +12,14 @@ from django.db import connection
 
 from deliveries.fan_out import FannedOut, fan_out
 from deliveries.models import Delivery, Status
+from deliveries.sweep import sweep
 from subscriptions.builtin_profiles import STANDARD
 from subscriptions.models import Profile, Subscription
 from subscriptions.subscribe import set_enabled, subscribe
 from tests.integration.conftest import Listen
-from tests.integration.rows import run_at_once
+from tests.integration.rows import database_now, run_at_once
 from webhookhub.events import NewEvent, emit, emit_many
-from webhookhub.ids import delivery_id
+from webhookhub.ids import delivery_id, new_id
 from webhookhub.models import Account, Event
 
 Subscribed = Callable[..., Subscription]
@@ -104,8 +106,8 @@ def test_one_message_takes_along_what_waits_besides_its_own_so_that_the_others_f
 ) -> None:
     monkeypatch.setattr("deliveries.fan_out.EVENTS_A_BATCH", 2)
     oldest, older, newer, rung = emit_many([NewEvent(type="a", data=n) for n in range(4)], account=subscription.account)
-    for event_id, day in ((oldest, 1), (older, 2), (newer, 3)):
-        Event.objects.filter(id=event_id).update(wake_at=f"2026-01-0{day}T00:00:00Z")
+    for event_id, seconds in ((oldest, 1), (older, 2), (newer, 3)):
+        Event.objects.filter(id=event_id).update(wake_at=database_now() + timedelta(seconds=seconds))
 
     assert fan_out([oldest]) == FannedOut(events=2, deliveries=2)
     assert fan_out([older]) == FannedOut(events=2, deliveries=2)
@@ -117,7 +119,7 @@ def test_of_events_that_pile_up_the_longest_waiting_go_first_and_as_many_as_were
 ) -> None:
     monkeypatch.setattr("deliveries.fan_out.EVENTS_A_BATCH", 1)
     lost, *rung = emit_many([NewEvent(type="a", data=n) for n in range(4)], account=subscription.account)
-    Event.objects.filter(id=lost).update(wake_at="2026-01-01T00:00:00Z")
+    Event.objects.filter(id=lost).update(wake_at=database_now())
     assert fan_out(rung) == FannedOut(events=3, deliveries=3)
     (left,) = Event.objects.exclude(wake_at=None).values_list("id", flat=True)
     assert left in rung
@@ -134,9 +136,23 @@ def test_a_fan_out_that_is_run_again_after_it_was_lost_does_not_touch_what_was_d
     event_id = emit("order.shipped", {}, account=subscription.account)
     fan_out([event_id])
     Delivery.objects.update(status=Status.DELIVERED, wake_at=None)
-    Event.objects.update(wake_at="2026-01-01T00:00:00Z")
-    fan_out([event_id])
+    Event.objects.update(wake_at=database_now())
+    assert fan_out([event_id]).events == 1
     assert Delivery.objects.get().status == Status.DELIVERED
+
+
+def test_what_has_waited_since_before_those_that_are_rung_for_is_left_to_the_sweep(subscription: Subscription) -> None:
+    lost, rung = (emit("order.shipped", {}, account=subscription.account) for _ in range(2))
+    Event.objects.filter(id=lost).update(wake_at="2026-01-01T00:00:00Z")
+    assert fan_out([rung]).events == 1
+    sweep()
+    assert fan_out([lost]).events == 1
+
+
+def test_an_event_of_a_clock_that_is_ahead_is_found(subscription: Subscription) -> None:
+    emit("order.shipped", {}, account=subscription.account)
+    in_an_hour = new_id(time.time_ns() + 3_600 * 10**9)
+    assert fan_out([in_an_hour]).events == 1
 
 
 def test_of_several_at_once_on_the_same_events_each_event_is_taken_by_one(subscription: Subscription) -> None:

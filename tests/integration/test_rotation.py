@@ -125,7 +125,7 @@ def test_a_rotation_to_what_is_no_secret_changes_nothing(subscription: Subscript
 def test_a_secret_of_another_kind_than_was_said_is_refused(subscription: Subscription) -> None:
     with pytest.raises(SigningSecretError, match="of the type hmac, not ed25519") as refused:
         rotate_secret(subscription, text=OTHER, kind=SecretKind.ED25519)
-    assert refused.value.field == "type"
+    assert refused.value.field == "secret"
     assert live_texts(subscription) == [SECRET]
 
 
