@@ -58,6 +58,8 @@ def join(waiting: Sequence[Waiting]) -> None:
         by_claim.setdefault(one.claim.claimed_at, []).append(one)
     for claimed_at, group in by_claim.items():
         patiently(partial(_join, claimed_at, group))
+    # A place that got free since they were refused it was offered to nobody: they did not stand in line yet.
+    call_next({one.claim.subscription_id for one in waiting if one.reason == CONCURRENCY_LIMITED})
 
 
 def _join(claimed_at: datetime, waiting: Sequence[Waiting]) -> None:

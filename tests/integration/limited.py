@@ -60,9 +60,8 @@ def make_line(subscription: Subscription, count: int) -> list[UUID]:
     batch = admitted(identifiers)
     all_places = {str(UUID(int=number)): now.timestamp() + 60 for number in range(batch[0][1].concurrency_limit or 0)}
     set_state(subscription, places=all_places)
-    waiting = ask(batch, most=0).waiting
+    join(ask(batch, most=0).waiting)
     set_state(subscription, places=state.places)
-    join(waiting)
     return identifiers
 
 

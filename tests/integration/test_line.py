@@ -26,7 +26,7 @@ from deliveries.partitions import maintain
 from deliveries.sweep import sweep
 from subscriptions.models import Subscription
 from tests.integration.conftest import Listen
-from tests.integration.limited import admitted, ask, fly, limit, make_line, set_state, state_of
+from tests.integration.limited import admitted, ask, fly, in_batches, limit, make_line, set_state, state_of
 from tests.integration.rows import (
     change,
     database_now,
@@ -171,6 +171,21 @@ def test_as_many_are_called_as_places_are_free(subscription: Subscription, calle
     assert called() == [], "places are kept for those that were called"
     leave_places(fly(went))
     assert called() == [others[2]]
+
+
+def test_a_place_that_got_free_before_somebody_stood_in_line_is_theirs(
+    subscription: Subscription, called: Callable[[], list[UUID]]
+) -> None:
+    limit(subscription, cap=1)
+    identifiers = make_pending(subscription, 2)
+    first, second = in_batches(identifiers, 1)
+    ask(first)
+    waiting = ask(second).waiting
+    called()
+    leave_places(fly(first))
+    assert called() == []
+    join(waiting)
+    assert called() == identifiers[1:]
 
 
 def test_one_that_was_called_takes_the_place_that_was_kept_for_it(subscription: Subscription) -> None:
