@@ -64,6 +64,10 @@ class Grant(NamedTuple):
     """From now to the turn of the first one that may not go."""
     reason: str
     """The limit that the others wait for."""
+    waited_seconds: float
+    """From when the statement came to the database to the moment of the grant: others may have had the row."""
+    spent_seconds: float
+    """From then to the end of the statement."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,9 +107,11 @@ def _age(one: Admitted) -> UUID:
 def share_out(group: Sequence[Admitted], grant: Grant, allowance: Allowance, *, asked: float, answered: float) -> None:
     """Put the deliveries of one subscription, the oldest first, where the grant lets them go. Pure.
 
-    The grant was made somewhere between `asked` and `answered` on our clock. A moment begins as if that had been at the end,
-    and ends as if it had been at the beginning: what nobody knows makes it shorter.
+    The grant was made somewhere between `asked` and `answered` on our clock, and the database says how far from either at
+    least. A moment begins as if that had been as late as can be, and ends as if it had been as early: what nobody knows
+    makes it shorter.
     """
+    earliest, latest = asked + grant.waited_seconds, answered - grant.spent_seconds
     rate = group[0][1].rate_limit_per_second
     interval_seconds = 1 / rate if rate else 0.0
     for number, (one, endpoint) in enumerate(group):
@@ -116,7 +122,7 @@ def share_out(group: Sequence[Admitted], grant: Grant, allowance: Allowance, *, 
             allowance.at_once.append((one, endpoint))
         else:
             seconds = grant.first_seconds + number * interval_seconds
-            moment = Moment(begin=answered + seconds, end=asked + seconds + LATE_SECONDS)
+            moment = Moment(begin=latest + seconds, end=earliest + seconds + LATE_SECONDS)
             allowance.timed.append(Timed(one, endpoint, moment))
 
 
@@ -165,9 +171,9 @@ def _make_rows(subscription_ids: Iterable[UUID]) -> None:
         )
 
 
-# Rows are locked in one order, so that two batches cannot wait for each other, and the clock is read after that: what a
-# batch waited for the lock must not make it start in the past. Who is older in line than a delivery goes first, so newer
-# ones do not overtake; those that were called are no longer in line.
+# Rows are locked in one order, so that two batches cannot wait for each other, and the clock is read after the last of
+# them: what a batch waited for the locks must not make it start in the past. Who is older in line than a delivery goes first,
+# so newer ones do not overtake; those that were called are no longer in line.
 _RESERVE = f"""
     WITH wanted AS (
         SELECT * FROM json_to_recordset(%(wanted)s)
@@ -178,7 +184,7 @@ _RESERVE = f"""
          ORDER BY holder_id
            FOR UPDATE OF state
     ), timed AS MATERIALIZED (
-        SELECT locked.*, clock_timestamp() AS now FROM locked
+        SELECT locked.*, max(clock_timestamp()) OVER () AS now FROM locked
     ), looked AS MATERIALIZED (
         SELECT timed.*, greatest(next_free_at, now) AS first_at,
                (SELECT coalesce(jsonb_object_agg(key, value), jsonb_build_object()) FROM jsonb_each(places)
@@ -215,6 +221,7 @@ _RESERVE = f"""
     )
     SELECT holder_id, granted, extract(epoch FROM first_at - now)::float,
            extract(epoch FROM greatest(line_ends_at, free_at) - now)::float,
-           CASE WHEN rate IS NULL OR free_places <= granted THEN '{CONCURRENCY_LIMITED}' ELSE '{RATE_LIMITED}' END
+           CASE WHEN rate IS NULL OR free_places <= granted THEN '{CONCURRENCY_LIMITED}' ELSE '{RATE_LIMITED}' END,
+           extract(epoch FROM now - statement_timestamp())::float, extract(epoch FROM clock_timestamp() - now)::float
       FROM granted
 """  # noqa: S608 - only constants of the code are put in

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from threading import Event
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from deliveries.limits import LATE_SECONDS, Allowance
 from deliveries.line import join, leave_places
-from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, Delivery
+from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, Delivery, LimitState
 from subscriptions.models import Subscription
 from tests.integration.limited import admitted, ask, fly, in_batches, limit, set_state, state_of, under_new_limits
 from tests.integration.rows import database_now, make_pending, run_at_once
@@ -86,6 +89,35 @@ def test_moments_are_given_once_however_many_ask_at_the_same_time(
     given = sum(len(allowance.timed) for allowance in run_at_once([partial(ask, batch) for batch in batches]))
     assert 20 <= given < 80
     assert state_of(subscription).next_free_at == start + timedelta(seconds=given)
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_whoever_waited_for_another_batch_can_use_the_moments_that_it_was_given(
+    subscription: Subscription, subscribed: Callable[..., Subscription], held: int
+) -> None:
+    subscriptions = sorted([subscription, subscribed()], key=lambda one: one.id)
+    for one in subscriptions:
+        limit(one, rate=10)
+    make_pending(subscription, 2)
+    first, second = in_batches(sorted(Delivery.objects.values_list("id", flat=True)), 2)
+    ask(first)
+    is_locked = Event()
+
+    def keep_locked() -> None:
+        with transaction.atomic():
+            LimitState.objects.select_for_update().get(holder_id=subscriptions[held].id)
+            is_locked.set()
+            time.sleep(2 * LATE_SECONDS)
+
+    def ask_meanwhile() -> Allowance:
+        is_locked.wait()
+        return ask(second)
+
+    _, allowance = run_at_once([keep_locked, ask_meanwhile])
+    assert allowance is not None
+    moments = [timed.moment for timed in allowance.timed]
+    assert len(moments) == 2
+    assert all(0 < end - begin <= LATE_SECONDS for begin, end in moments)
 
 
 def test_places_are_given_once_however_many_ask_at_the_same_time(subscription: Subscription) -> None:

@@ -20,7 +20,14 @@ def group(count: int, *, rate: int | None = 20, cap: int | None = None) -> list[
 
 def share(admitted: list[Admitted], *, asked: float = 100.0, answered: float = 100.0, **grant: object) -> Allowance:
     """Share out a grant, whose first moment is now, unless said otherwise."""
-    values = {"first_seconds": 0.0, "line_seconds": 0.0, "reason": RATE_LIMITED} | grant
+    usual = {
+        "first_seconds": 0.0,
+        "line_seconds": 0.0,
+        "reason": RATE_LIMITED,
+        "waited_seconds": 0.0,
+        "spent_seconds": 0.0,
+    }
+    values = usual | grant
     allowance = Allowance(at_once=[], timed=[], waiting=[])
     share_out(admitted, Grant(**values), allowance, asked=asked, answered=answered)  # type: ignore[arg-type]  # of the test
     return allowance
@@ -62,6 +69,27 @@ def test_an_answer_that_took_long_leaves_less_of_each_moment() -> None:
     allowance = share(group(1), granted=1, asked=100.0, answered=100.04)
     (timed,) = allowance.timed
     assert timed.moment == pytest.approx((100.04, 100.0 + LATE_SECONDS))
+
+
+@given(unknown=st.tuples(st.floats(0, 1), st.floats(0, 1)), known=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_however_long_the_database_took_a_request_begins_at_its_moment_and_is_never_much_too_late(
+    unknown: tuple[float, float], known: tuple[float, float]
+) -> None:
+    """The grant was made at 0. What went by before and after it is known in part."""
+    allowance = share(
+        group(1),
+        granted=1,
+        first_seconds=0.5,
+        asked=-(unknown[0] + known[0]),
+        answered=known[1] + unknown[1],
+        waited_seconds=known[0],
+        spent_seconds=known[1],
+    )
+    (timed,) = allowance.timed
+    begin, end = timed.moment
+    assert begin >= 0.5 - 1e-9
+    assert end <= 0.5 + LATE_SECONDS + 1e-9
+    assert end - begin == pytest.approx(LATE_SECONDS - sum(unknown)), "only what is not known makes it shorter"
 
 
 @given(
