@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import TextChoices
 
-from deliveries.models import DeliveryAttempt, Status
+from deliveries.models import CONCURRENCY_LIMITED, DeliveryAttempt, Status
 from webhookhub.ids import array_literal, attempt_id, attempt_ids, sibling_bounds
 
 
@@ -77,9 +77,10 @@ class LoggedDelivery(NamedTuple):
 
     @property
     def next_attempt_at(self) -> datetime | None:
-        """When the delivery will be attempted next, while it waits for that."""
+        """When the delivery will be attempted next, while it waits for that and it can be told."""
         is_waiting = self.status == Status.PENDING and self.claimed_at is None
-        return self.due_at if is_waiting else None
+        # When a place on the wire gets free nobody knows; `due_at` is when it is looked at if nobody has called it.
+        return self.due_at if is_waiting and self.last_outcome != CONCURRENCY_LIMITED else None
 
 
 def read_deliveries(delivery_ids: Sequence[UUID], *, with_data: bool = False) -> list[LoggedDelivery]:

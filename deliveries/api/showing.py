@@ -97,7 +97,8 @@ class DeliveryShown(serializers.Serializer):  # type: ignore[type-arg]  # generi
     failureReason = serializers.CharField(allow_null=True)
     attemptCount = serializers.IntegerField(help_text="With the one that is on the wire.")
     nextAttemptAt = serializers.DateTimeField(
-        allow_null=True, help_text="Set while the delivery waits for its next attempt."
+        allow_null=True,
+        help_text="Set while the delivery waits for its next attempt; null where it waits for its `concurrencyLimit`.",
     )
     expiresAt = serializers.DateTimeField(help_text="No attempt begins later.")
     finishedAt = serializers.DateTimeField(allow_null=True)

@@ -30,6 +30,7 @@ from tests.integration.api.log_rows import (
     shown,
     walk,
 )
+from tests.integration.limited import limit, make_line
 from tests.integration.rows import answered, change, claim_one, database_now, make_pending
 from webhookhub import ids
 from webhookhub.events import NewEvent
@@ -413,6 +414,21 @@ def test_a_delivery_waits_until_its_retry_and_no_longer_once_it_is_delivered(api
     on_the_wire = get(api, path_of(pending[0]))
     assert (on_the_wire["attemptCount"], on_the_wire["nextAttemptAt"]) == (2, None)
     assert [one["number"] for one in on_the_wire["attempts"]] == [1]
+
+
+def test_a_delivery_that_waits_for_a_limit_says_which_and_when_its_turn_comes_where_that_can_be_told(
+    api: Client, subscription: Subscription
+) -> None:
+    limit(subscription, rate=10)
+    (timed,) = make_line(subscription, 1)
+    found = get(api, path_of(timed))
+    due_at = iso_moment(Delivery.objects.get().due_at)
+    assert (found["status"], found["lastOutcome"], found["nextAttemptAt"]) == ("pending", "rate_limited", due_at)
+
+    limit(subscription, cap=1)
+    (untold,) = make_line(subscription, 1)
+    found = get(api, path_of(untold))
+    assert (found["status"], found["lastOutcome"], found["nextAttemptAt"]) == ("pending", "concurrency_limited", None)
 
 
 def test_a_delivery_that_failed_and_then_succeeded_is_delivered_and_waits_for_nothing(
