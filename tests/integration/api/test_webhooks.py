@@ -174,6 +174,20 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(api: Client, body: Any, fi
     assert not Subscription.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["rateLimitPerSecond", "concurrencyLimit"])
+def test_a_limit_of_nothing_is_refused_with_the_least_that_is_taken(api: Client, make: Make, field: str) -> None:
+    made = make(**{field: 1})
+    for answer in (
+        api.post(WEBHOOKS, {"url": URL, field: 0}),
+        api.put(path(made), {"url": URL, field: 0}),
+        api.patch(path(made), {field: 0}),
+    ):
+        assert wrong_fields(answer) == [field]
+        (error,) = answer.json()["errors"]
+        assert "greater than or equal to 1" in error["message"], error
+    assert api.get(path(made)).json()[field] == 1
+
+
 def test_metadata_of_numbers_as_large_as_json_allows_are_kept(api: Client, make: Make) -> None:
     made = make(metadata={"huge": 10**100, "deep": [[[{"é": None}]]]})
     assert json.loads(api.get(path(made)).content)["metadata"] == {"huge": 10**100, "deep": [[[{"é": None}]]]}
