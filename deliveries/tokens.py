@@ -5,6 +5,7 @@ No lock is held while one is fetched: whoever does has written when it began, an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,10 @@ from deliveries.patience import patiently
 from deliveries.token_request import TIMEOUT_SECONDS, Denied, Granted
 from subscriptions.auth import BearerAuth
 from webhookhub.encryption import decrypt, encrypt
+from webhookhub.errors import EncryptionKeyError
 from webhookhub.ids import array_literal
+
+logger = logging.getLogger("webhookhub.tokens")
 
 # Whoever fetches a token has ended by then, or was lost.
 LEASE_SECONDS = TIMEOUT_SECONDS + 5.0
@@ -89,7 +93,14 @@ def _state(
     error: str,
 ) -> TokenState:
     if is_valid:
-        return Ready(token=_decrypted(subscription_id, encrypted_token, fetched_at), is_due=is_due)
+        try:
+            return Ready(token=_decrypted(subscription_id, encrypted_token, fetched_at), is_due=is_due)
+        except EncryptionKeyError as refusal:
+            # A worker with other keys stored it. Others of the batch must not fail with this one, and another token may do.
+            extra = {"subscription": str(subscription_id), "reason": str(refusal)[:200]}
+            logger.error("token not readable", extra=extra)
+            _reject([(subscription_id, fetched_at)])
+            return Failing(reason="the stored one cannot be read")
     return Failing(reason=error) if error else Missing(is_asked=is_asked)
 
 

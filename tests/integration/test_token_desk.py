@@ -24,7 +24,7 @@ from subscriptions.models import AccessToken, Subscription
 from tests.integration.conftest import Listen, Rung
 from tests.integration.receiver import CONCURRENCY, WAITING, Receiver, wait_until
 from tests.integration.rows import change, make_pending, read_attempts, read_delivery
-from tests.integration.test_tokens import let_pass, store, version_of
+from tests.integration.test_tokens import let_pass, make_unreadable, store, version_of
 from tests.unit.results import answer, no_answer
 from tests.unit.scripted_transport import ScriptedTransport
 
@@ -216,6 +216,33 @@ def test_a_token_near_its_end_is_replaced_while_it_is_still_used(
     deliver([second])
     assert tokens_sent(receiver) == ["Bearer old", "Bearer new"]
     assert listen("deliveries") == []
+
+
+@pytest.mark.usefixtures("wire")
+def test_a_token_that_cannot_be_read_costs_one_attempt_and_the_neighbours_nothing(
+    subscription: Subscription,
+    subscribed: Callable[..., Subscription],
+    receiver: Receiver,
+    token_endpoint: ScriptedTransport,
+    listen: Listen,
+) -> None:
+    make_unreadable(store(subscription))
+    plain = subscribed()
+    make_pending(subscription)
+    identifiers = list(Delivery.objects.values_list("id", flat=True))
+    deliver(identifiers)
+    assert Delivery.objects.get(subscription=plain).status == Status.DELIVERED
+    delivery_id = Delivery.objects.get(subscription=subscription).id
+    assert [attempt.outcome for attempt in read_attempts(delivery_id)] == ["token"]
+
+    listen("deliveries")
+    change([delivery_id], due_at="2026-01-01T00:00:00Z")
+    deliver([delivery_id])
+    asked(token_endpoint, 1)
+    token_endpoint.answer_next(grant())
+    assert rung(listen, 1) == [delivery_id]
+    deliver([delivery_id])
+    assert tokens_sent(receiver) == [None, "Bearer t0k.en"]
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Barrier
 from uuid import UUID
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 
 from deliveries.token_request import Denied, Granted
@@ -298,6 +299,28 @@ def test_a_401_to_credentials_that_were_not_fetched_is_nothing_to_us(subscribed:
     (delivery_id,) = make_pending(plain)
     reject_tokens([land(claim_one(delivery_id), answered(401))])
     assert not AccessToken.objects.exists()
+
+
+def make_unreadable(token: FetchedToken) -> None:
+    """A worker stored the token under a key that this one does not have."""
+    foreign = Fernet(Fernet.generate_key()).encrypt(token.token.encode()).decode()
+    AccessToken.objects.filter(fetched_at=token.fetched_at).update(
+        encrypted_token=foreign, fetched_at=token.fetched_at + timedelta(seconds=1)
+    )
+
+
+def test_a_token_that_cannot_be_read_is_fetched_anew_once_a_minute(
+    subscription: Subscription, log: pytest.LogCaptureFixture
+) -> None:
+    make_unreadable(store(subscription))
+    assert state_of(subscription) == Failing(reason="the stored one cannot be read")
+    assert "token not readable" in log.messages
+    make_unreadable(store(subscription, "another"))
+    assert isinstance(state_of(subscription), Failing)
+    assert begin(subscription) is None
+    let_pass(REJECTED_SECONDS)
+    assert isinstance(state_of(subscription), Failing)
+    assert store(subscription, "a third").token == "a third"
 
 
 def test_tokens_of_many_webhooks_are_read_in_one_statement_and_decrypted_once(
