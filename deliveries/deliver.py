@@ -38,9 +38,8 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
     and what never got a place on the wire is given back.
     """
     claims = claim(delivery_ids)
-    endpoints = load_endpoints(
-        {one.subscription_id: one.subscription_version for one in claims if one.subscription_version is not None}
-    )
+    versions = {one.subscription_id: one.subscription_version for one in claims if one.subscription_version is not None}
+    endpoints = patiently(partial(load_endpoints, versions))
     wire = open_wire()
     admission = admit(claims, endpoints, crowded=wire.engine.crowded())
     for refusal, refused in admission.refused.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -12,6 +13,7 @@ from pytest_django import Settings
 
 from deliveries.admit import CROWDED
 from deliveries.cancel import cancel
+from deliveries.claim import Claim, claim
 from deliveries.deliver import deliver
 from deliveries.models import Delivery, DeliveryAttempt, Status
 from deliveries.record import NearRetry
@@ -20,7 +22,7 @@ from subscriptions.models import Subscription
 from subscriptions.subscribe import set_enabled
 from tests.integration.conftest import Listen
 from tests.integration.receiver import CONCURRENCY, WAITING, Receiver, deliver_and_close, wait_until
-from tests.integration.rows import make_pending, read_attempts, read_delivery
+from tests.integration.rows import end_connection, make_pending, read_attempts, read_delivery
 from webhookhub.conf import hub_settings
 
 
@@ -68,6 +70,22 @@ def test_a_change_of_the_url_counts_from_the_next_attempt_on(subscription: Subsc
     Subscription.objects.update(url="http://127.0.0.1:9/moved")
     deliver([second])
     assert [request.url for request in receiver.started] == ["http://127.0.0.1:9/", "http://127.0.0.1:9/moved"]
+
+
+@pytest.mark.usefixtures("wire")
+def test_a_database_that_goes_away_after_the_claim_costs_no_attempt(
+    subscription: Subscription, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    def claim_and_lose_connection(delivery_ids: Sequence[UUID]) -> list[Claim]:
+        claims = claim(delivery_ids)
+        end_connection()
+        return claims
+
+    monkeypatch.setattr("deliveries.patience.RECONNECT_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("deliveries.deliver.claim", claim_and_lose_connection)
+    deliver(make_pending(subscription))
+    assert "database away, will try again" in log.messages
+    assert Delivery.objects.get().status == Status.DELIVERED
 
 
 def test_a_straggler_is_left_to_the_recorder_and_recorded_when_it_ends(
