@@ -27,6 +27,9 @@ CROWDED = "crowded"
 TOKEN_LOOK_AGAIN = timedelta(seconds=5)
 
 
+Admitted = tuple[Claim, Endpoint]
+
+
 class Refusal(Enum):
     """Why a claimed delivery does not go out, and what becomes of it."""
 
@@ -41,7 +44,7 @@ class Refusal(Enum):
 class Admission:
     """A batch of claims, sorted."""
 
-    admitted: list[tuple[Claim, Endpoint]]
+    admitted: list[Admitted]
     refused: dict[Refusal, list[Claim]]
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
+from deliveries.admit import Admitted
 from deliveries.claim import Claim
 from deliveries.engine import Flight, Landing
 from deliveries.patience import patiently
@@ -18,8 +19,6 @@ from subscriptions.auth import OAuth2Auth
 from subscriptions.endpoints import Endpoint
 
 _NOT_SENT = Request(url="", headers=(), body=b"", timeout_seconds=0)
-
-Admitted = tuple[Claim, Endpoint]
 
 
 class Want(NamedTuple):

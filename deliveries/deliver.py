@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
-from deliveries.admit import Refusal, admit, give_back
+from deliveries.admit import Admitted, Refusal, admit, give_back
 from deliveries.authorize import Authorization, authorize, fail_without_token, wants_of
 from deliveries.cancel import find_cancelled
 from deliveries.claim import Claim, claim
@@ -76,7 +76,7 @@ def wait_for_tokens(authorization: Authorization, wire: Wire) -> None:
     wire.tokens.ask(wants_of(authorization))
 
 
-def build_flights(admitted: Sequence[tuple[Claim, Endpoint]]) -> list[Flight]:
+def build_flights(admitted: Sequence[Admitted]) -> list[Flight]:
     """The requests of attempts that begin now."""
     user_agent, monotonic = hub_settings().user_agent, time.monotonic()
     return [_build_flight(one, endpoint, monotonic, user_agent) for one, endpoint in admitted]

@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from deliveries.admit import Admitted
 from deliveries.claim import Claim
 from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED
 from deliveries.patience import patiently
@@ -26,8 +27,6 @@ AHEAD_SECONDS = 1.0
 # A request begins so long after its moment at the latest. Those of any second had their moments within 1.1 seconds, so they
 # are at most 10 % and one more than the limit.
 LATE_SECONDS = 0.1
-
-Admitted = tuple[Claim, Endpoint]
 
 
 class Moment(NamedTuple):
@@ -138,17 +137,20 @@ def _reserve(
     limited: dict[UUID, list[Admitted]], most: Callable[[UUID], int]
 ) -> tuple[dict[UUID, Grant], float, float]:
     """Reserve what may go; run twice, it leaves moments unused. Returns also when it was asked and answered, on our clock."""
-    wanted = [
-        {
-            "holder_id": subscription_id,
-            "rate": group[0][1].rate_limit_per_second,
-            "cap": group[0][1].concurrency_limit,
-            "most": len(group) if group[0][1].rate_limit_per_second is None else most(subscription_id),
-            "until": place_until(group[0][0]),
-            "deliveries": [one.delivery_id for one, _ in group],
-        }
-        for subscription_id, group in limited.items()
-    ]
+    wanted = []
+    for subscription_id, group in limited.items():
+        claim, endpoint = group[0]
+        rate = endpoint.rate_limit_per_second
+        wanted.append(
+            {
+                "holder_id": subscription_id,
+                "rate": rate,
+                "cap": endpoint.concurrency_limit,
+                "most": len(group) if rate is None else most(subscription_id),
+                "until": place_until(claim),
+                "deliveries": [one.delivery_id for one, _ in group],
+            }
+        )
     parameters: dict[str, Any] = {"wanted": orjson.dumps(wanted).decode(), "ahead_seconds": AHEAD_SECONDS}
     with connection.cursor() as cursor:
         while True:

@@ -35,9 +35,8 @@ TICK_SECONDS = 0.005
 class _Held(NamedTuple):
     """A flight that waits for its moment, in the order of the moments."""
 
-    begin: float
-    serial: int
     moment: Moment
+    serial: int
     flight: Flight
 
 
@@ -68,7 +67,7 @@ class Pacer:
         """Send each of them at its moment."""
         with self._changed:
             for flight, moment in flights:
-                heapq.heappush(self._held, _Held(moment.begin, next(self._serials), moment, flight))
+                heapq.heappush(self._held, _Held(moment, next(self._serials), flight))
             if self._held and (self._thread is None or not self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
                 self._thread.start()
@@ -104,25 +103,24 @@ class Pacer:
 
     def _rest_seconds(self) -> float | None:
         """Called with the lock held. None: there is nothing to come."""
-        moments = [self._held[0].begin] if self._held else []
+        moments = [self._held[0].moment.begin] if self._held else []
         if self._held or self._missed or self._begun:
             moments.append(self._settle_at)
         return min(moments) - time.monotonic() if moments else None
 
     def _begin_due(self) -> None:
-        for moment, flight in self._take_due():
+        for moment, _, flight in self._take_due():
             if time.monotonic() <= moment.end and self._engine.send(flight, self._recorder.put, may_wait=False):
                 self._begun.add(flight.claim.subscription_id)
             else:
                 self._missed.append(flight)
 
-    def _take_due(self) -> list[tuple[Moment, Flight]]:
+    def _take_due(self) -> list[_Held]:
         due = []
         now = time.monotonic()
         with self._changed:
-            while self._held and self._held[0].begin <= now:
-                held = heapq.heappop(self._held)
-                due.append((held.moment, held.flight))
+            while self._held and self._held[0].moment.begin <= now:
+                due.append(heapq.heappop(self._held))
         return due
 
     def _settle(self) -> None:

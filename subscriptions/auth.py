@@ -69,8 +69,6 @@ _KINDS: dict[AuthKind, type[BasicAuth | BearerAuth | HeaderAuth | OAuth2Auth]] =
     AuthKind.HEADER: HeaderAuth,
     AuthKind.OAUTH2: OAuth2Auth,
 }
-
-
 NO_AUTH = NoAuth()
 
 
@@ -87,7 +85,7 @@ def seal(auth: Auth) -> str:
 def unseal(kind: str, sealed: str) -> Auth:
     """What was sealed. Raises EncryptionKeyError."""
     if kind == AuthKind.NONE:
-        return NoAuth()
+        return NO_AUTH
     return _KINDS[AuthKind(kind)](**orjson.loads(decrypt(sealed)))
 
 

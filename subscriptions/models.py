@@ -168,8 +168,9 @@ class Secret(models.Model):
 class AccessToken(models.Model):
     """The access token that a subscription with OAuth2 credentials proves itself with, the same for all workers.
 
-    A database trigger drops it with the subscription, and with every change of the credentials. Whoever fetches one first writes `asked_at`, so that
-    nobody else does, and no lock is held meanwhile; what they get is only taken while it still stands there.
+    A database trigger drops it with the subscription, and with every change of the credentials. Whoever fetches one first
+    writes `asked_at`, so that nobody else does, and no lock is held meanwhile; what they get is only taken while it still
+    stands there.
     """
 
     subscription = models.OneToOneField(Subscription, primary_key=True, on_delete=models.DO_NOTHING, related_name="+")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from deliveries.admit import Admitted
 from deliveries.claim import claim
 from deliveries.engine import Flight
-from deliveries.limits import Admitted, Allowance, allow
+from deliveries.limits import Allowance, allow
 from deliveries.line import join
 from deliveries.models import LimitState
 from subscriptions.endpoints import load_endpoints

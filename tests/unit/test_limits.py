@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries.limits import LATE_SECONDS, Admitted, Allowance, Grant, share_out
+from deliveries.admit import Admitted
+from deliveries.limits import LATE_SECONDS, Allowance, Grant, share_out
 from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED
 from tests.unit.claimed import claim, endpoint
 
