@@ -19,6 +19,8 @@ LONGEST_MODULE_LINES = 300
 REQUIREMENTS = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt")
 CHOSEN = {"celery", "redis", "kombu", "django", "django-celery-beat", "psycopg2-binary", "requests"}
 PUBLIC = (
+    "webhookhub.client:Client",
+    "webhookhub.client:verify",
     "webhookhub.conf:hub_settings",
     "webhookhub.doorbell:queues",
     "webhookhub.doorbell:transport_options",
