@@ -153,6 +153,7 @@ _JOIN = """
 _ASKED = """
         SELECT * FROM json_to_recordset(%(asked)s) AS asked (holder_id uuid, "left" jsonb, has_joined boolean)
 """
+# Those that were looked at longest ago come first, whether or not anybody was called.
 _EVERY_LINE = """
         SELECT holder_id, jsonb_build_object() AS "left", false AS has_joined FROM webhookhub_limit_state
          WHERE waiting_at IS NOT NULL ORDER BY called_until LIMIT %(lines)s
@@ -211,7 +212,7 @@ _CALL = f"""
     ), used AS (
         UPDATE webhookhub_limit_state AS state
            SET called_until = CASE WHEN found > 0 THEN first_at + coalesce(found / rate, 0) * interval '1 second'
-                                   ELSE state.called_until END,
+                                   ELSE greatest(state.called_until, now) END,
                places = CASE WHEN cap IS NULL THEN jsonb_build_object() ELSE taken || keeping END,
                line_ends_at = CASE WHEN found < count THEN now ELSE state.line_ends_at END,
                waiting_at = CASE WHEN has_joined THEN now

@@ -223,6 +223,29 @@ def test_the_sweep_calls_in_every_line(
     assert sorted(called()) == sorted(identifiers)
 
 
+def test_lines_that_have_no_room_do_not_keep_the_sweep_from_the_others(
+    subscription: Subscription,
+    subscribed: Callable[..., Subscription],
+    called: Callable[[], list[UUID]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deliveries.line.LINES_A_SWEEP", 1)
+    limit(subscription, cap=1)
+    make_line(subscription, 1)
+    long_ago, a_moment_ago = (database_now() - timedelta(seconds=seconds) for seconds in (100, 50))
+    on_the_wire = {str(UUID(int=1)): database_now().timestamp() + 60}
+    set_state(subscription, called_until=long_ago, places=on_the_wire)
+    other = subscribed()
+    limit(other, cap=1)
+    identifiers = make_line(other, 1)
+    set_state(other, called_until=a_moment_ago)
+    called()
+    call_everywhere()
+    assert called() == []
+    call_everywhere()
+    assert called() == identifiers
+
+
 def test_a_call_that_was_lost_is_found_by_the_sweep(
     subscription: Subscription, called: Callable[[], list[UUID]]
 ) -> None:
