@@ -84,19 +84,29 @@ class Door:
             return answer_problem(problem)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """To Django, which is given no more of a body than the limit."""
+        """To Django, which is given no more of a body than the limit, and waits for it no longer than the door does."""
         limit = self._request_max_bytes
+        end = asyncio.get_running_loop().time() + BODY_TIMEOUT_SECONDS
         size = 0
-        is_refused = False
+        is_whole = is_refused = False
 
         async def receive_limited() -> Message:
-            nonlocal size, is_refused
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > limit and not is_refused:
+            nonlocal size, is_whole, is_refused
+            if is_refused:
+                return {"type": "http.disconnect"}
+            try:
+                # Behind the body comes the news that the client has gone, which may take as long as it likes.
+                async with asyncio.timeout_at(None if is_whole else end):
+                    message = await receive()
+                size += len(message.get("body", b""))
+                is_whole = not message.get("more_body", False)
+                if size > limit:
+                    raise too_large(limit)
+            except (Problem, TimeoutError) as error:
                 is_refused = True
-                await _send(send, answer_problem(too_large(limit)))
-            return {"type": "http.disconnect"} if is_refused else message
+                await _send(send, answer_problem(error if isinstance(error, Problem) else _incomplete()))
+                return {"type": "http.disconnect"}
+            return message
 
         async def send_unless_refused(message: Message) -> None:
             if not is_refused:
@@ -183,9 +193,14 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
         if error.args != (_TIMED_OUT,):
             raise
         task.uncancel()
-        raise Problem(408, "incomplete_body", f"The body did not come within {BODY_TIMEOUT_SECONDS:.0f} s.") from None
+        raise _incomplete() from None
     finally:
         timer.cancel()
+
+
+def _incomplete() -> Problem:
+    detail = f"The body did not come within {BODY_TIMEOUT_SECONDS:.0f} s."
+    return Problem(408, "incomplete_body", detail, headers={"Connection": "close"})
 
 
 async def _collect(receive: Receive, limit: int) -> bytes:

@@ -478,6 +478,11 @@ def test_a_body_that_never_comes_is_408(door: Door, key: str, monkeypatch: pytes
     assert asyncio.run(call(door, EVENTS, [], **headers)).status == 408
 
 
+def test_a_body_that_never_comes_to_what_is_behind_the_door_is_408(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhookhub.ingest.door.BODY_TIMEOUT_SECONDS", 0.05)
+    assert asyncio.run(asyncio.wait_for(call(door, "/elsewhere", []), 10)).status == 408
+
+
 def test_a_key_that_was_revoked_stops_working(door: Door, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     headers = {"authorization": f"Bearer {key}", "content_type": "application/json"}
     body = json.dumps(SHIPPED).encode()
