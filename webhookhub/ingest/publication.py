@@ -17,6 +17,7 @@ from webhookhub.event_rows import EventRow, NewEvent, to_row
 
 BATCH_MAX_EVENTS = 1000
 LONGEST_KEY = 256
+KEY_HEADER = "Idempotency-Key"
 
 # What an event has in the API, and the argument of NewEvent that it is.
 _FIELDS = {
@@ -39,6 +40,15 @@ class Item:
     row: EventRow
     key: str | None
     """Under which it is recorded once: the same key and content again is the same event."""
+    path: str = ""
+    """Where it stands in the request: `events[1]`; empty where it is all of it."""
+    key_is_header: bool = False
+    """Whether the key came as the header Idempotency-Key, and not as the event's `id`."""
+
+    @property
+    def key_field(self) -> str:
+        """Where its key stands in the request."""
+        return KEY_HEADER if self.key_is_header else _join(self.path, "id")
 
     @property
     def fingerprint(self) -> bytes:
@@ -74,10 +84,10 @@ def read_event(body: bytes, *, account_id: UUID, key: str | None, data_max_bytes
     item = _read_item(_read_json(body), path="", data_max_bytes=data_max_bytes)
     if key is not None and item.key is not None and key != item.key:
         raise invalid("id", "differs from the Idempotency-Key header; one of the two is enough")
-    # The same namespace for both, so that a program may change from one to the other.
-    return Publication(
-        account_id=account_id, items=(Item(event=item.event, row=item.row, key=check_key(key) or item.key),)
-    )
+    if key is not None:
+        # The same namespace for both, so that a program may change from one to the other.
+        item = Item(event=item.event, row=item.row, key=check_key(key), key_is_header=True)
+    return Publication(account_id=account_id, items=(item,))
 
 
 def read_batch(body: bytes, *, account_id: UUID, key: str | None, is_partial: bool, data_max_bytes: int) -> Publication:
@@ -106,7 +116,7 @@ def read_batch(body: bytes, *, account_id: UUID, key: str | None, is_partial: bo
 def check_key(key: str | None) -> str | None:
     """The idempotency key as it is kept. Raises Problem."""
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise invalid("Idempotency-Key", f"is 1 to {LONGEST_KEY} printable ASCII characters")
+        raise invalid(KEY_HEADER, f"is 1 to {LONGEST_KEY} printable ASCII characters")
     return key
 
 
@@ -130,8 +140,8 @@ def _read_item(value: Any, *, path: str, data_max_bytes: int) -> Item:
     try:
         row = to_row(event, data_max_bytes)
     except BadEventError as error:
-        raise _located(error, path) from None
-    return Item(event=event, row=row, key=_own_id(value, path))
+        raise locate(error, path) from None
+    return Item(event=event, row=row, key=_own_id(value, path), path=path)
 
 
 def _labelled(name: str, given: Any, path: str) -> Any:
@@ -152,7 +162,8 @@ def _own_id(value: Mapping[str, Any], path: str) -> str | None:
     return own
 
 
-def _located(error: BadEventError, path: str) -> Problem:
+def locate(error: BadEventError, path: str) -> Problem:
+    """The refusal of an event, with its place in the request."""
     problem = to_problem(error)
     assert problem is not None
     if not path:

@@ -10,11 +10,11 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
-from webhookhub.api.problems import Problem, not_found, to_problem
+from webhookhub.api.problems import FieldError, Problem, not_found
 from webhookhub.catalogue import check_against_schemas
 from webhookhub.errors import EventSchemaError
 from webhookhub.event_rows import EventRow, insert_events
-from webhookhub.ingest.publication import Item, Publication
+from webhookhub.ingest.publication import KEY_HEADER, Item, Publication, locate
 from webhookhub.models import Account
 
 # Stands for an item of a partial batch that was refused under its own key.
@@ -64,12 +64,11 @@ def _check_schemas(publication: Publication) -> Publication | Problem:
     """The publication without the items that do not fit their type's schema; the problem where all have to fit."""
     try:
         check_against_schemas(publication.account_id, [item.event for item in publication.good_items])
-    except EventSchemaError as error:
-        if not publication.is_partial:
-            return _schema_problem(error)
-        return replace(
-            publication, items=tuple(_check_item(publication.account_id, item) for item in publication.items)
-        )
+    except EventSchemaError:
+        items = tuple(_check_item(publication.account_id, item) for item in publication.items)
+        if not publication.is_partial and (refused := [one for one in items if isinstance(one, Problem)]):
+            return refused[0]
+        return replace(publication, items=items)
     return publication
 
 
@@ -79,14 +78,8 @@ def _check_item(account_id: UUID, item: Item | Problem) -> Item | Problem:
     try:
         check_against_schemas(account_id, [item.event])
     except EventSchemaError as error:
-        return _schema_problem(error)
+        return locate(error, item.path)
     return item
-
-
-def _schema_problem(error: EventSchemaError) -> Problem:
-    problem = to_problem(error)
-    assert problem is not None
-    return problem
 
 
 def _is_keyed_batch(publication: Publication) -> bool:
@@ -135,14 +128,13 @@ def _decide_item(item: Item, kept: _Kept | None) -> Result:
     if kept.event_ids == [item.row.id]:
         return Recorded(results=(item.row.id,))
     if kept.fingerprint != item.fingerprint:
-        return _conflict(item.key)
+        return _conflict(item.key, item.key_field)
     return Recorded(results=tuple(kept.event_ids), is_replayed=True)
 
 
-def _conflict(key: str | None) -> Problem:
-    return Problem(
-        409, "idempotency_conflict", f"Something else was published under {key!r}; another content needs another key."
-    )
+def _conflict(key: str | None, field: str) -> Problem:
+    message = f"Something else was published under {key!r}; another content needs another key."
+    return Problem(409, "idempotency_conflict", message, errors=[FieldError(field=field, message=message)])
 
 
 def _publish_batch(publication: Publication) -> Result:
@@ -193,14 +185,14 @@ def _decide_batch_item(item: Item | Problem, account_id: UUID, kept: Mapping[_Pl
         case Problem() as problem:
             return problem
         case _:
-            return _conflict(item.key)
+            return _conflict(item.key, item.key_field)
 
 
 def _replay(publication: Publication, before: _Kept) -> Recorded:
     if before.fingerprint != publication.fingerprint or len(before.event_ids) != len(publication.items):
-        raise _conflict(publication.key)
+        raise _conflict(publication.key, KEY_HEADER)
     results = [
-        item if isinstance(item, Problem) else _conflict(item.key) if event_id == _REFUSED else event_id
+        item if isinstance(item, Problem) else _conflict(item.key, item.key_field) if event_id == _REFUSED else event_id
         for item, event_id in zip(publication.items, before.event_ids, strict=True)
     ]
     return Recorded(results=tuple(results), is_replayed=True)

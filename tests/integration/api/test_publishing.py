@@ -297,6 +297,8 @@ def test_other_content_under_the_same_key_is_a_conflict(publish: Publish) -> Non
     publish(SHIPPED, idempotency_key="k1")
     refused = publish(SHIPPED | {"data": 2}, idempotency_key="k1")
     assert (refused.status, refused.json["code"]) == (409, "idempotency_conflict")
+    assert [one["field"] for one in refused.json["errors"]] == ["Idempotency-Key"]
+    assert publish(SHIPPED | {"data": 2, "id": "k1"}).json["errors"][0]["field"] == "id"
     assert Event.objects.count() == 1
 
 
@@ -336,6 +338,7 @@ def test_a_batch_with_a_conflict_records_none_and_keeps_no_key(publish: Publish)
     publish(SHIPPED | {"id": "o1"})
     refused = publish({"events": [SHIPPED | {"id": "o2"}, {"type": "a", "data": 1, "id": "o1"}]}, batch=True)
     assert refused.status == 409
+    assert [one["field"] for one in refused.json["errors"]] == ["events[1].id"]
     assert Event.objects.count() == 1
     assert [key.key for key in IdempotencyKey.objects.all()] == ["o1"]
 
@@ -387,8 +390,11 @@ def test_an_event_has_to_fit_its_schema_where_the_account_says_so(publish: Publi
     assert publish(SHIPPED).status == 202
     refused = publish({"type": "order.shipped", "data": {}})
     assert (refused.status, refused.json["errors"][0]["field"]) == (422, "data")
-    partial = publish({"events": [SHIPPED, {"type": "order.shipped", "data": 1}]}, batch=True, query="partial=true")
+    batch = {"events": [SHIPPED, {"type": "order.shipped", "data": 1}]}
+    assert [one["field"] for one in publish(batch, batch=True).json["errors"]] == ["events[1].data"]
+    partial = publish(batch, batch=True, query="partial=true")
     assert [one["status"] for one in partial.json["results"]] == [202, 422]
+    assert partial.json["results"][1]["problem"]["errors"][0]["field"] == "events[1].data"
 
 
 # ------------------------------------------------------------------------------------------------ the door alone
