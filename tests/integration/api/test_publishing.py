@@ -355,6 +355,14 @@ def test_a_partial_batch_under_a_key_tells_the_same_again(publish: Publish) -> N
     assert Event.objects.count() == 2
 
 
+def test_a_partial_batch_with_another_event_refused_is_another_content(publish: Publish) -> None:
+    bad = {"type": "a b", "data": 1}
+    publish({"events": [SHIPPED, bad]}, batch=True, query="partial=true", idempotency_key="b1")
+    other = publish({"events": [bad, SHIPPED]}, batch=True, query="partial=true", idempotency_key="b1")
+    assert (other.status, [one["field"] for one in other.json["errors"]]) == (409, ["Idempotency-Key"])
+    assert Event.objects.count() == 1
+
+
 def test_two_events_of_one_batch_under_one_id_are_one_event_or_a_conflict(publish: Publish) -> None:
     same = publish({"events": [SHIPPED | {"id": "o1"}, SHIPPED | {"id": "o1"}]}, batch=True)
     assert len({one["id"] for one in same.json["events"]}) == 1
