@@ -16,6 +16,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from webhookhub import doorbell
+from webhookhub.api.paging import read_flag
 from webhookhub.api.problems import Problem
 from webhookhub.api.schema import ACCOUNT, ProblemShown, answers, example, parameter
 from webhookhub.api.views import HubView, one_account
@@ -203,7 +204,7 @@ class PublishBatch(PublishView):
             _body(request),
             account_id=one_account(request),
             key=request.headers.get("Idempotency-Key"),
-            is_partial=request.query_params.get("partial") == "true",
+            is_partial=read_flag(request, "partial"),
             data_max_bytes=hub_settings().event_data_max_bytes,
         )
         return self.record(publication)

@@ -170,7 +170,7 @@ def _read_head(scope: Scope) -> tuple[IngestRequest, bytes]:
         content_type=content_type.decode("latin-1"),
         idempotency_key=idempotency_key,
         account=parameters.get("account", [None])[0],
-        is_partial=parameters.get("partial", [""])[0] == "true",
+        partial=parameters.get("partial", ["false"])[-1],
         is_batch=ROUTES[scope["path"]],
     )
     return request, content_length

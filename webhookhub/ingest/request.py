@@ -34,7 +34,8 @@ class IngestRequest:
     """Whose event it is, where an operator says so: `acc_…` or the account's own id."""
     idempotency_key: str | None
     is_batch: bool
-    is_partial: bool
+    partial: str
+    """`true` or `false`, of a batch."""
 
     @classmethod
     def read(
@@ -45,7 +46,7 @@ class IngestRequest:
         idempotency_key: str | None,
         account: str | None,
         is_batch: bool,
-        is_partial: bool,
+        partial: str,
     ) -> Self:
         """Raises Problem (401) without a key."""
         return cls(
@@ -54,8 +55,14 @@ class IngestRequest:
             account=account,
             idempotency_key=idempotency_key,
             is_batch=is_batch,
-            is_partial=is_partial and is_batch,
+            partial=partial,
         )
+
+    def is_partial(self) -> bool:
+        """Whether the events that can be recorded shall be, without the others. Raises Problem (422)."""
+        if self.partial not in ("true", "false"):
+            raise invalid("partial", "is `true` or `false`")
+        return self.partial == "true"
 
     def check_media_type(self) -> None:
         """Raises Problem (415) for what does not say that it is JSON."""
@@ -108,7 +115,7 @@ def read_publication(request: IngestRequest, publisher: Publisher, body: bytes, 
             body,
             account_id=publisher.account_id,
             key=request.idempotency_key,
-            is_partial=request.is_partial,
+            is_partial=request.is_partial(),
             data_max_bytes=data_max_bytes,
         )
     return read_event(body, account_id=publisher.account_id, key=request.idempotency_key, data_max_bytes=data_max_bytes)

@@ -216,6 +216,13 @@ def test_a_partial_batch_records_what_it_can_and_tells_of_each(publish: Publish)
     assert Event.objects.count() == 2
 
 
+@pytest.mark.parametrize("word", ["True", "yes", "1"])
+def test_partial_is_true_or_false_and_nothing_else(publish: Publish, word: str) -> None:
+    response = publish({"events": [SHIPPED]}, batch=True, query=f"partial={word}")
+    assert (response.status, [one["field"] for one in response.json["errors"]]) == (422, ["partial"])
+    assert publish({"events": [SHIPPED]}, batch=True, query="partial=false").status == 202
+
+
 def test_data_above_the_limit_is_413(publish: Publish) -> None:
     limit = hub_settings().event_data_max_bytes
     assert publish({"type": "a", "data": "x" * (limit - 2)}).status == 202
