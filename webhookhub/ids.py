@@ -88,7 +88,7 @@ def read(kind: str, text: str) -> UUID:
     prefix = PREFIXES[kind] + "_"
     digits = text.removeprefix(prefix).replace("-", "")
     if not _HEXADECIMAL.fullmatch(digits):
-        raise BadIdError(f"{text[:80]!r} is not {kind} id; it looks like {prefix}0192f0c1… (32 hexadecimal digits)")
+        raise BadIdError(f"{text[:80]!r} is no {kind} id; it looks like {prefix}0192f0c1… (32 hexadecimal digits)")
     return UUID(digits)
 
 

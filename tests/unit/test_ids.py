@@ -113,7 +113,7 @@ def test_a_bare_uuid_is_read_too() -> None:
 )
 def test_text_that_is_no_id_of_its_kind_is_refused_with_what_one_looks_like(text: str) -> None:
     with pytest.raises(
-        BadIdError, match=r"is not? event id; it looks like evt_0192f0c1… \(32 hexadecimal digits\)"
+        BadIdError, match=r"is no event id; it looks like evt_0192f0c1… \(32 hexadecimal digits\)"
     ) as error:
         ids.read("event", text)
     assert len(str(error.value)) < 200 + 3 * 80  # of a long text only the beginning is repeated
