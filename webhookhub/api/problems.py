@@ -80,6 +80,13 @@ TITLES = {
 }
 
 
+_WHAT_WOULD_BE_RIGHT = {
+    405: "This path does not take that method; the header Allow names those that it takes.",
+    406: "The API answers in application/json, which the header Accept leaves out.",
+    415: "The body has to be application/json; say so in Content-Type.",
+}
+
+
 def not_found(kind: str) -> Problem:
     """There is none, or it is another account's: nobody learns which."""
     return Problem(404, "not_found", f"There is no such {kind}.")
@@ -112,6 +119,8 @@ def to_problem(error: Exception) -> Problem | None:
             return not_found("thing")
         case PermissionDenied():
             return Problem(403, "forbidden", str(error) or "This key may not do that.")
+        case exceptions.MethodNotAllowed() | exceptions.NotAcceptable() | exceptions.UnsupportedMediaType():
+            return Problem(error.status_code, error.default_code, _WHAT_WOULD_BE_RIGHT[error.status_code])
         case exceptions.APIException():
             code = error.default_code
             headers = {"WWW-Authenticate": error.auth_header} if hasattr(error, "auth_header") else {}

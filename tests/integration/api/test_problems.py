@@ -41,7 +41,7 @@ def test_outside_the_api_a_path_that_leads_nowhere_is_a_page(db: None) -> None:
 @pytest.mark.parametrize("method", ["delete", "patch", "put", "options", "trace"])
 def test_a_method_that_a_route_does_not_have_is_refused_with_those_that_it_has(operator: Client, method: str) -> None:
     response = operator.generic(method.upper(), ACCOUNTS)
-    check(response, 405, "method_not_allowed")
+    assert "the header Allow" in check(response, 405, "method_not_allowed")["detail"]
     assert set(response["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
@@ -52,7 +52,8 @@ def test_head_is_answered_as_get_without_a_body(operator: Client) -> None:
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml;q=0.9, text/*", "application/problem+json"])
 def test_a_client_that_accepts_no_json_is_told_so(operator: Client, accept: str) -> None:
-    check(operator.get(ACCOUNTS, headers={"Accept": accept}), 406, "not_acceptable")
+    problem = check(operator.get(ACCOUNTS, headers={"Accept": accept}), 406, "not_acceptable")
+    assert "answers in application/json" in problem["detail"]
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html, */*;q=0.1", "application/json; indent=8"])
@@ -65,9 +66,8 @@ def test_an_answer_is_plain_json_however_it_is_accepted(operator: Client, accept
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "nonsense"]
 )
 def test_a_body_that_is_not_json_by_its_content_type_is_refused(operator: Client, content_type: str) -> None:
-    check(
-        operator.generic("POST", ACCOUNTS, b'{"name": "a"}', content_type=content_type), 415, "unsupported_media_type"
-    )
+    response = operator.generic("POST", ACCOUNTS, b'{"name": "a"}', content_type=content_type)
+    assert "has to be application/json" in check(response, 415, "unsupported_media_type")["detail"]
 
 
 def test_a_charset_beside_the_content_type_is_no_reason_to_refuse(operator: Client) -> None:
