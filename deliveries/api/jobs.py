@@ -15,7 +15,7 @@ from deliveries.filters import STATUS_CODE_CLASSES, DeliveryFilter
 from deliveries.jobs import create_job, stop_job
 from deliveries.models import Job, JobKind, JobStatus, Status
 from webhookhub import ids
-from webhookhub.api.bodies import Body, Moment, Text, Whole, read_body
+from webhookhub.api.bodies import Body, Choice, Moment, Text, Whole, read_body
 from webhookhub.api.paging import page_by_id, read_page_request
 from webhookhub.api.problems import Problem, invalid, not_found
 from webhookhub.api.schema import ACCOUNT, PAGE, answers, example, example_page, page_of
@@ -37,13 +37,11 @@ def _several(child: serializers.Field[Any, Any, Any, Any], words: str = "") -> s
 class JobFilterBody(Body):
     """Which deliveries: the parameters of their list."""
 
-    status = _several(serializers.ChoiceField(Status.choices))
+    status = _several(Choice(Status.choices))
     webhook = Text(required=False, max_length=256, help_text="`sub_…`, or the webhook's uid.")
     eventType = _several(Text(max_length=128))
     correlationId = Text(required=False, max_length=256)
-    statusCodeClass = _several(
-        serializers.ChoiceField(list(STATUS_CODE_CLASSES)), "Of the last answer; `none`: there was no answer."
-    )
+    statusCodeClass = _several(Choice(list(STATUS_CODE_CLASSES)), "Of the last answer; `none`: there was no answer.")
     statusCode = _several(Whole(min_value=100, max_value=599), "Of the last answer.")
     since = Moment(required=False, help_text="Of events that were recorded from this moment on.")
     until = Moment(required=False, help_text="Of events that were recorded before this moment.")
@@ -52,7 +50,7 @@ class JobFilterBody(Body):
 class JobBody(Body):
     """What to do, and to which deliveries."""
 
-    kind = serializers.ChoiceField(
+    kind = Choice(
         JobKind.choices,
         help_text="`cancel` and `retry` what is outstanding; `replay` what is over: of failures, those that no other "
         "delivery of the same event made good.",

@@ -14,7 +14,7 @@ from subscriptions.api.views import WebhookView, find_webhook
 from subscriptions.errors import TooManySecretsError
 from subscriptions.rotation import DEFAULT_GRACE, LONGEST_GRACE, OldSecret, SigningSecrets, read_secrets, rotate_secret
 from subscriptions.signing_secrets import SecretKind
-from webhookhub.api.bodies import Body, Text, Whole, read_body
+from webhookhub.api.bodies import Body, Choice, Text, Whole, read_body
 from webhookhub.api.problems import Problem
 from webhookhub.api.schema import ACCOUNT, answers, example
 from webhookhub.moments import iso_moment
@@ -43,7 +43,7 @@ class RotationBody(Body):
         help_text="Instead of a new one: `whsec_` and base64 of 24 to 64 bytes, 16 to 256 bytes of text of your own, or "
         "`whsk_` and base64 of an ed25519 private key.",
     )
-    type = serializers.ChoiceField(
+    type = Choice(
         list(SecretKind),
         required=False,
         allow_null=True,

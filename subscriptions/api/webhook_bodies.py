@@ -15,7 +15,7 @@ from subscriptions.custom_headers import LONGEST_VALUE, MOST_HEADERS, GivenHeade
 from subscriptions.profiles import BodyForm
 from subscriptions.signing_secrets import SecretKind
 from subscriptions.terms import HIGHEST_CONCURRENCY, HIGHEST_RATE_PER_SECOND, MOST_PATTERNS, Terms
-from webhookhub.api.bodies import Body, Flag, Metadata, Text, Whole
+from webhookhub.api.bodies import Body, Choice, Flag, Metadata, Text, Whole
 
 # What stands beside the ids of webhooks in paths.
 ROUTES = frozenset({"test-filter"})
@@ -58,7 +58,7 @@ class OverridesBody(Body):
     retryAfterCapSeconds = Number(
         source="retry_after_cap_seconds", **_OPTIONAL, help_text="The longest Retry-After that is heard; 0: none."
     )
-    bodyForm = serializers.ChoiceField(source="body_form", choices=list(BodyForm), **_OPTIONAL)
+    bodyForm = Choice(list(BodyForm), source="body_form", **_OPTIONAL)
     userAgent = Text(source="user_agent", **_TEXT, help_text="null: the hub's own.")
     requestIdParameter = Text(
         source="request_id_parameter", **_TEXT, help_text="A query parameter with the delivery's id; null: none."
@@ -173,7 +173,7 @@ class NewWebhookBody(WebhookBody):
     """A new webhook."""
 
     secret = Text(**_NULLABLE, help_text="Signs its requests; left out: one is made. It has a route of its own later.")
-    secretType = serializers.ChoiceField(
+    secretType = Choice(
         list(SecretKind),
         **_NULLABLE,
         help_text="Of the one that is made: `hmac` (the default), or `ed25519` for a key pair, whose public key is shown.",

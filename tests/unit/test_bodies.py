@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from webhookhub.api.bodies import METADATA_MAX_BYTES, Body, Flag, Metadata, Moment, Text, Uid, Whole, read_body
+from webhookhub.api.bodies import METADATA_MAX_BYTES, Body, Choice, Flag, Metadata, Moment, Text, Uid, Whole, read_body
 from webhookhub.api.problems import Problem, to_problem
 from webhookhub.api.rendering import JSONRenderer
 
@@ -20,6 +20,7 @@ class Inner(Body):
 class Example(Body):
     text = Text(max_length=5, required=False)
     flag = Flag(required=False)
+    colour = Choice(["red", "green"], required=False)
     whole = Whole(required=False, allow_null=True)
     moment = Moment(required=False)
     mine = Metadata(required=False)
@@ -135,3 +136,9 @@ def test_an_answer_may_hold_any_number_that_json_has() -> None:
     assert JSONRenderer().render({"a": 2**64, "b": -(10**40), "c": 1.5, "d": "ü"}) == (
         b'{"a":18446744073709551616,"b":-10000000000000000000000000000000000000000,"c":1.5,"d":"\xc3\xbc"}'
     )
+
+
+@pytest.mark.parametrize("given", ["blue", "RED", "", 1, ["red"]])
+def test_whoever_chooses_what_there_is_not_is_told_what_there_is(given: Any) -> None:
+    (error,) = refusal({"colour": given}).errors
+    assert (error.field, error.message) == ("colour", "is one of red, green")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -24,7 +24,7 @@ class Body(serializers.Serializer):  # type: ignore[type-arg]  # generic for the
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: ["has to be a JSON object"]})
         if unknown := [name for name in data if name not in self.fields]:
-            known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+            known = ", ".join(name for name, field in self.fields.items() if not field.read_only) or "none"
             raise serializers.ValidationError({unknown[0][:60]: [f"is no field here; there are {known}"]})
         return super().to_internal_value(data)
 
@@ -48,6 +48,14 @@ class Uid(Text):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": LONGEST_UID, "required": False, "allow_null": True} | options)
         self.validators.append(RegexValidator(UID_CHARACTERS, "takes printable ASCII without spaces and slashes"))
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few texts; whoever names another is told which there are."""
+
+    def __init__(self, choices: Sequence[Any], **options: Any) -> None:
+        super().__init__(choices, **options)
+        self.error_messages["invalid_choice"] = f"is one of {', '.join(map(str, self.choices))}"
 
 
 class Flag(serializers.BooleanField):

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webhookhub import ids
-from webhookhub.api.bodies import Body, Moment, Text, read_body
+from webhookhub.api.bodies import Body, Choice, Moment, Text, read_body
 from webhookhub.api.paging import page_by_id, read_page_request
 from webhookhub.api.problems import Problem, invalid, not_found
 from webhookhub.api.schema import ACCOUNT, PAGE, answers, example, example_page, page_of
@@ -38,7 +38,7 @@ class KeyBody(Body):
     """A key to be made."""
 
     name = Text(max_length=200, help_text="Who uses it.")
-    role = serializers.ChoiceField(choices=[role.value for role in Role])
+    role = Choice([role.value for role in Role])
     expiresAt = Moment(
         default=None, allow_null=True, help_text="From when on it opens nothing any more; left out: never."
     )
