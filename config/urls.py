@@ -14,7 +14,11 @@ urlpatterns = [
     path("api/remap/1.2/", include("subscriptions.api.remap_urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("api/reference", SpectacularRedocView.as_view(url_name="schema"), name="reference"),
+    path(
+        "api/reference",
+        SpectacularRedocView.as_view(url_name="schema", template_name="webhookhub/reference.html"),
+        name="reference",
+    ),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]

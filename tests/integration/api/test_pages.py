@@ -1,0 +1,27 @@
+"""The pages that show the API: they work where there is no internet, and tell nobody elsewhere that somebody reads them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/reference"])
+def test_a_page_of_the_api_loads_nothing_from_elsewhere(path: str) -> None:
+    page = Client().get(path).content.decode()
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert loaded
+    assert [url for url in loaded if not url.startswith("/static/")] == []
+
+
+def test_the_document_is_sent_to_no_validator() -> None:
+    assert '"validatorUrl": null' in Client().get("/api/docs").content.decode()
+
+
+def test_what_redoc_would_fetch_from_elsewhere_is_kept_from_it() -> None:
+    page = Client().get("/api/reference").content.decode()
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
+    assert policy.startswith("default-src 'self' ")
+    assert "http" not in policy
