@@ -141,7 +141,7 @@ class AccountView(HubView):
     @extend_schema(
         operation_id="accounts_replace",
         summary="Replace an account",
-        description="Fields that are left out get their defaults.",
+        description="Fields that are left out get their defaults; only the uid stays, where the path names the account by it.",
         request=AccountBody,
         responses=answers(200, AccountShown, 409),
         examples=[_REQUEST, _ANSWER],
@@ -150,7 +150,11 @@ class AccountView(HubView):
     def put(self, request: Request, account: str) -> Response:
         """Give it these values and no others."""
         row = _find(request, account)
-        change_account(row, _read_columns(read_body(AccountBody, request.data)))
+        values = read_body(AccountBody, request.data)
+        if row.uid == account and "uid" not in request.data:
+            # Else the path would lead nowhere from now on.
+            values["uid"] = account
+        change_account(row, _read_columns(values))
         return Response(show_account(row))
 
     @extend_schema(

@@ -178,6 +178,13 @@ def test_put_replaces_and_gives_the_defaults_to_what_is_left_out(operator: Clien
     assert replaced == made | defaults | {"name": "Dave's shop"}
 
 
+def test_put_by_an_own_id_keeps_it_unless_another_is_given(operator: Client) -> None:
+    make(operator, name="Alice's shop", uid="alice")
+    assert operator.put(path_of("alice"), {"name": "Alice"}).json()["uid"] == "alice"
+    assert operator.put(path_of("alice"), {"name": "Alice", "uid": "al"}).json()["uid"] == "al"
+    assert operator.put(path_of("al"), {"name": "Alice", "uid": None}).json()["uid"] is None
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
