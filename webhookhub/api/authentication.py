@@ -64,6 +64,10 @@ class KeyAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[n
     target_class = KeyAuthentication
     name = ["bearer", "basic"]  # noqa: RUF012 - the extension asks for a list
 
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """Either of them: two names in one object would ask for both at once."""
+        return [{name: []} for name in self.name]
+
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         """Both ways to hand over a key."""
         return [

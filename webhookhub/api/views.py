@@ -31,6 +31,8 @@ class HubView(APIView):
     needs_webhooks: ClassVar[bool] = False
 
     authentication_classes = (KeyAuthentication,)
+    # `check_permissions` says it all. REST framework's default would have the OpenAPI document say that no key is needed.
+    permission_classes = ()
     parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AcceptNegotiation

@@ -1,4 +1,4 @@
-"""The pages that show the API: they work where there is no internet, and tell nobody elsewhere that somebody reads them."""
+"""The pages and the document that show the API. They work where there is no internet, and tell nobody elsewhere that they are read."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def test_what_redoc_would_fetch_from_elsewhere_is_kept_from_it() -> None:
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
     assert policy.startswith("default-src 'self' ")
     assert "http" not in policy
+
+
+def test_the_document_says_that_every_route_takes_a_key_in_either_form() -> None:
+    document = Client().get("/api/schema", {"format": "json"}).json()
+    routes = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert len(routes) > 40
+    assert [route["operationId"] for route in routes if route["security"] != [{"bearer": []}, {"basic": []}]] == []
