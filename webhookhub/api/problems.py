@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -131,6 +131,8 @@ def to_problem(error: Exception) -> Problem | None:
             return None
         case IntegrityError():
             return _conflict(error)
+        case OperationalError() | InterfaceError():
+            return _unavailable(error)
         case EventTooLargeError():
             return Problem(413, "data_too_large", str(error), errors=[FieldError(field="data", message=str(error))])
         case ConflictError():
@@ -150,6 +152,13 @@ def _conflict(error: IntegrityError) -> Problem:
         "conflict", extra={"constraint": getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")}
     )
     return Problem(409, "conflict", "Another request changed what this one builds on, at the same moment. Look again.")
+
+
+def _unavailable(error: Exception) -> Problem:
+    """The database restarts, or is busy beyond what it was given to wait: no mistake, and soon over."""
+    logger.warning("database away", extra={"reason": str(error)[:200]})
+    detail = "The database does not answer; try again after a moment."
+    return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
 
 
 def json_problem(problem: Problem) -> JsonResponse:

@@ -144,7 +144,7 @@ class PublishEvent(PublishView):
         description="Records the event; 202 says that it is committed, and everybody who subscribed will hear of it.",
         request=NewEventShown,
         parameters=[IDEMPOTENCY_KEY, ACCOUNT],
-        responses=answers(ACCEPTED, AcceptedShown, 409, 503, words="Recorded."),
+        responses=answers(ACCEPTED, AcceptedShown, 409, words="Recorded."),
         examples=[
             OpenApiExample("An order", _SHIPPED, request_only=True),
             OpenApiExample(
@@ -186,7 +186,7 @@ class PublishBatch(PublishView):
             ACCOUNT,
             parameter("partial", "Record what can be, and answer 207 with a result for each.", of=OpenApiTypes.BOOL),
         ],
-        responses=answers(ACCEPTED, AcceptedBatchShown, 409, 503, words="All are recorded.")
+        responses=answers(ACCEPTED, AcceptedBatchShown, 409, words="All are recorded.")
         | answers(MULTI_STATUS, PartialBatchShown, words="What became of each."),
         examples=[
             OpenApiExample("Two orders", {"events": [_SHIPPED, _SHIPPED]}, request_only=True),

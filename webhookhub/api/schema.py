@@ -43,7 +43,7 @@ _WORDS = {
     503: "Not now: try again after `Retry-After` seconds.",
 }
 # What every route may answer.
-_EVERYWHERE = (400, 401, 403, 404, 406, 413, 415, 422)
+_EVERYWHERE = (400, 401, 403, 404, 406, 413, 415, 422, 503)
 
 
 def answers(status: int, shown: Any = None, *further: int, words: str = "") -> dict[Any, Any]:

@@ -133,7 +133,7 @@ def commit_group(publications: Sequence[Publication]) -> list[Result]:
             logger.exception("a group was not recorded", extra={"publications": len(publications)})
             if len(publications) > 1:
                 return [result for one in publications for result in commit_group([one])]
-            return [Problem(500, "internal_error", "The event could not be recorded; the hub's log says why.")]
+            return [Problem(500, "internal", "The event could not be recorded; the hub's log says why.")]
     return [busy("The database cannot be reached; nothing is known to be recorded.") for _ in publications]
 
 
