@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,7 +23,7 @@ ROWS_A_STATEMENT = 1000
 # Events that one message takes along besides its own.
 EVENTS_A_BATCH = 200
 # By which the clock that an event's id was drawn by may be ahead of the database's. What is missed for it the sweep wakes.
-CLOCKS_APART = timedelta(seconds=5)
+CLOCKS_APART_SECONDS = 5
 # Events whose data are read in one go where a filter asks about them: 25 MB if each were as large as they may be.
 DATA_A_READ = 100
 
@@ -79,7 +78,7 @@ def _take(rung: Sequence[UUID]) -> list[_Event]:
     if not rung:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [moment_of(min(rung)), CLOCKS_APART, max(len(rung), EVENTS_A_BATCH)])
+        cursor.execute(_TAKE, [moment_of(min(rung)), CLOCKS_APART_SECONDS, max(len(rung), EVENTS_A_BATCH)])
         return sorted(_Event(*row) for row in cursor.fetchall())
 
 
@@ -136,7 +135,7 @@ def _finish(event_ids: Sequence[UUID]) -> None:
 _TAKE = """
     SELECT id, account_id, type, entity_type, action
       FROM webhookhub_event
-     WHERE wake_at >= least(%s, now()) - %s
+     WHERE wake_at >= least(%s, now()) - %s * interval '1 second'
      ORDER BY wake_at
      LIMIT %s
        FOR UPDATE SKIP LOCKED
