@@ -50,7 +50,7 @@ def test_a_key_may_have_an_end() -> None:
     [
         (["x", "--role", "owner"], "invalid choice"),
         (["x", "--role", "reader", "--account", "acc_0192f0c1d5a37abc8123456789abcdef"], "there is no account"),
-        (["x", "--account", "nonsense"], "not account id"),
+        (["x", "--account", "nonsense"], "no account id"),
         (["x", "--account", "own"], "speaks for no account"),
         (["x", "--expires-at", "2001-01-01T00:00:00Z"], "past"),
         (["x", "--expires-at", "tomorrow"], "2027-01-31T12:00:00Z"),
