@@ -37,6 +37,9 @@ _TIMED_OUT = "the body did not come"
 # A body that has not come by then never will; whoever sends it that slowly holds a place that others want.
 BODY_TIMEOUT_SECONDS = 30.0
 CLOSE_TIMEOUT_SECONDS = 10.0
+# Requests that Django works at: each has a thread and a database connection, of which PostgreSQL has a hundred for everybody.
+# Sixteen of them may be tests of webhooks that wait for a receiver (`deliveries.try_out`).
+MOST_BEHIND = 32
 # Objects made and not yet freed before a collection: what a request makes it frees itself, and Django's many never go.
 GC_THRESHOLD = 50_000
 
@@ -53,6 +56,7 @@ class Door:
         # Keys that are not in memory are looked up one after the other, each once however many requests wait for it.
         self._lookups = ThreadPoolExecutor(1, thread_name_prefix="lookup")
         self._looked_up: dict[tuple[str, str | None], asyncio.Future[Publisher]] = {}
+        self._places = asyncio.Semaphore(MOST_BEHIND)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI 3 interface."""
@@ -84,19 +88,24 @@ class Door:
             return answer_problem(problem)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """To Django, which is given no more of a body than the limit, and waits for it no longer than the door does."""
+        """To Django, which is given no more of a body than the limit, and waits for it no longer than the door does.
+
+        It works at so many requests at a time; one that is not whole yet takes no place.
+        """
         limit = self._request_max_bytes
         end = asyncio.get_running_loop().time() + BODY_TIMEOUT_SECONDS
         size = 0
-        is_whole = is_refused = False
+        is_whole = is_refused = has_place = False
 
         async def receive_limited() -> Message:
-            nonlocal size, is_whole, is_refused
+            nonlocal size, is_whole, is_refused, has_place
             if is_refused:
                 return {"type": "http.disconnect"}
+            if is_whole:
+                # The news that the client has gone.
+                return await receive()
             try:
-                # Behind the body comes the news that the client has gone, which may take as long as it likes.
-                async with asyncio.timeout_at(None if is_whole else end):
+                async with asyncio.timeout_at(end):
                     message = await receive()
                 size += len(message.get("body", b""))
                 is_whole = not message.get("more_body", False)
@@ -106,6 +115,8 @@ class Door:
                 is_refused = True
                 await _send(send, answer_problem(error if isinstance(error, Problem) else _incomplete()))
                 return {"type": "http.disconnect"}
+            if is_whole and message["type"] == "http.request":
+                has_place = await self._places.acquire()
             return message
 
         async def send_unless_refused(message: Message) -> None:
@@ -117,7 +128,11 @@ class Door:
         except Problem as problem:
             await _send(send, answer_problem(problem))
             return
-        await self._inner(scope, receive_limited, send_unless_refused)
+        try:
+            await self._inner(scope, receive_limited, send_unless_refused)
+        finally:
+            if has_place:
+                self._places.release()
 
     async def _find_publisher(self, request: IngestRequest) -> Publisher:
         """From memory if it is there, else looked up. Raises Problem."""

@@ -27,7 +27,7 @@ from webhookhub.conf import hub_settings
 from webhookhub.event_rows import EventRow
 from webhookhub.ingest import group
 from webhookhub.ingest import publish as publish_module
-from webhookhub.ingest.door import Door
+from webhookhub.ingest.door import MOST_BEHIND, Door, Receive, Scope, Send
 from webhookhub.ingest.publication import Publication
 from webhookhub.ingest.publish import Result
 from webhookhub.ingest.retention import forget_old_keys
@@ -502,6 +502,41 @@ def test_a_body_that_never_comes_is_408(door: Door, key: str, monkeypatch: pytes
 def test_a_body_that_never_comes_to_what_is_behind_the_door_is_408(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webhookhub.ingest.door.BODY_TIMEOUT_SECONDS", 0.05)
     assert asyncio.run(asyncio.wait_for(call(door, "/elsewhere", []), 10)).status == 408
+
+
+def test_behind_the_door_so_many_are_at_work_at_once_and_the_others_wait() -> None:
+    at_work, most = 0, 0
+
+    async def work(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal at_work, most
+        await receive()
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0.01)
+        at_work -= 1
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door = Door(work)
+
+    async def ask_all() -> list[Response]:
+        return await asyncio.gather(*[call(door, "/elsewhere", b"") for _ in range(3 * MOST_BEHIND)])
+
+    assert {response.status for response in asyncio.run(ask_all())} == {204}
+    assert most == MOST_BEHIND
+    door.close()
+
+
+def test_a_request_that_is_not_whole_takes_no_place_from_others(door: Door) -> None:
+    async def ask_all() -> Response:
+        hanging = [asyncio.create_task(call(door, "/elsewhere", [])) for _ in range(2 * MOST_BEHIND)]
+        await asyncio.sleep(0)
+        answer = await asyncio.wait_for(call(door, "/elsewhere", b"{}"), 10)
+        for one in hanging:
+            one.cancel()
+        return answer
+
+    assert asyncio.run(ask_all()).status == 404
 
 
 def test_a_key_that_was_revoked_stops_working(door: Door, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
