@@ -87,11 +87,14 @@ _indexes: dict[UUID, SubscriptionIndex] = {}
 
 
 def load_indexes(account_ids: Iterable[UUID]) -> dict[UUID, SubscriptionIndex]:
-    """The index of each account, up to date with what is committed. An account that is gone has an empty one."""
+    """The index of each account, up to date with what is committed. An account that is gone, or whose plan has no webhooks
+    (002_44c3dd7dc10608b6.txt, "Webhook limits"), has an empty one.
+    """
     found = {account_id: SubscriptionIndex(version=0) for account_id in account_ids}
     if len(_indexes) > MOST_KEPT:
         _indexes.clear()
-    for account_id, version in Account.objects.filter(id__in=found).values_list("id", "subscriptions_version"):
+    accounts = Account.objects.filter(id__in=found, has_webhooks=True)
+    for account_id, version in accounts.values_list("id", "subscriptions_version"):
         if (known := _indexes.get(account_id)) is None or known.version != version:
             # The version was read first: a change in between makes the index newer than it says, and it is loaded again.
             known = _indexes[account_id] = _build_index(account_id, version)

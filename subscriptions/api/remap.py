@@ -28,7 +28,7 @@ from subscriptions.api.remap_shown import (
     show_metadata_meta,
     show_webhook,
 )
-from subscriptions.api.views import WebhookView, webhooks_in_view
+from subscriptions.api.views import WebhookView, account_with_webhooks, webhooks_in_view
 from subscriptions.builtin_profiles import ENTITY_CHANGE
 from subscriptions.models import Subscription
 from subscriptions.subscribe import change_subscription, create_subscription, delete_subscription
@@ -37,7 +37,6 @@ from webhookhub import ids
 from webhookhub.api.bodies import Body, Flag, Text, read_body
 from webhookhub.api.problems import invalid, not_found
 from webhookhub.api.schema import ACCOUNT, answers, example
-from webhookhub.api.views import one_account
 from webhookhub.errors import BadIdError
 from webhookhub.roles import Right
 
@@ -124,7 +123,7 @@ class EntityWebhooksView(WebhookView):
     def post(self, request: Request) -> Response:
         """The new webhook. The document names no status; the system that it describes answers 200."""
         terms = Terms(**_read_terms(request), profile=ENTITY_CHANGE.name)
-        row = create_subscription(one_account(request), terms)
+        row = create_subscription(account_with_webhooks(request), terms)
         return Response(show_webhook(row, Hrefs.of(request)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -13,7 +14,8 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
 from webhookhub import ids
 from webhookhub.api.problems import answer_exception, camel, invalid, not_found
-from webhookhub.api.views import HubView, account_in_view, id_or_uid
+from webhookhub.api.views import HubView, account_in_view, caller_of, id_or_uid, one_account, plan_without_webhooks
+from webhookhub.models import Account
 from webhookhub.roles import Right
 
 OWN_PREFIX = ids.PREFIXES["subscription"] + "_"
@@ -42,6 +44,16 @@ def _name_in_api(field: str) -> str:
     """`event_types` is `events`, `auth.token_url` is `auth.tokenUrl`; the names of headers are the caller's own."""
     head, dot, rest = field.partition(".")
     return _NAMES.get(head, camel(head)) + dot + (rest if head == "headers" else camel(rest))
+
+
+def account_with_webhooks(request: Request) -> UUID:
+    """The account that gets a new webhook. Raises a Problem: 422 where an operator names none, 403 where its plan has none."""
+    account_id = one_account(request)
+    # An operator's own plan has all; an administrator's has been asked.
+    is_operator = caller_of(request).account_id is None
+    if is_operator and not Account.objects.filter(id=account_id, has_webhooks=True).exists():
+        raise plan_without_webhooks()
+    return account_id
 
 
 def webhooks_in_view(request: Request) -> QuerySet[Subscription]:

@@ -12,7 +12,14 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from subscriptions.api.views import OWN_PREFIX, WebhookView, find_webhook, look_up_webhook, webhooks_in_view
+from subscriptions.api.views import (
+    OWN_PREFIX,
+    WebhookView,
+    account_with_webhooks,
+    find_webhook,
+    look_up_webhook,
+    webhooks_in_view,
+)
 from subscriptions.api.webhook_bodies import NewWebhookBody, WebhookBody, change_terms, to_terms
 from subscriptions.api.webhook_shown import (
     CREATED_EXAMPLE,
@@ -32,7 +39,6 @@ from webhookhub.api.bodies import read_body
 from webhookhub.api.paging import page_by_id, read_flag, read_page_request
 from webhookhub.api.problems import invalid, not_found
 from webhookhub.api.schema import ACCOUNT, PAGE, answers, page_of, parameter
-from webhookhub.api.views import one_account
 from webhookhub.roles import Right
 
 _TAGS = ["webhooks"]
@@ -121,7 +127,7 @@ class WebhooksView(WebhookView):
         """From now on it is told what happens. Its secret is in this answer; later it has a route of its own."""
         values = read_body(NewWebhookBody, request.data)
         secret = choose_secret(values.pop("secret", None), values.pop("secretType", None))
-        return _create(one_account(request), to_terms(values), request.path, secret)
+        return _create(account_with_webhooks(request), to_terms(values), request.path, secret)
 
 
 class OneWebhookView(WebhookView):
@@ -164,7 +170,7 @@ class OneWebhookView(WebhookView):
         if values["uid"] != webhook:
             raise invalid("uid", "of a webhook that is made by PUT is the one in the path")
         collection = request.path.rpartition("/")[0]
-        return _create(one_account(request), to_terms(values), collection, choose_secret(None, None))
+        return _create(account_with_webhooks(request), to_terms(values), collection, choose_secret(None, None))
 
     @extend_schema(
         operation_id="webhooks_change",

@@ -235,6 +235,14 @@ def test_the_next_fan_out_in_the_same_process_sees_a_change_of_the_subscriptions
     assert fan_out([emit("order.shipped", {}, account=account)]).deliveries == count_afterwards
 
 
+def test_an_account_hears_of_events_only_while_its_plan_has_webhooks(subscription: Subscription) -> None:
+    counts = []
+    for has_webhooks in (True, False, True):
+        Account.objects.update(has_webhooks=has_webhooks)
+        counts.append(fan_out([emit("order.shipped", {}, account=subscription.account)]).deliveries)
+    assert counts == [1, 0, 1]
+
+
 def test_the_next_fan_out_sees_a_subscription_that_moved_to_another_account(subscription: Subscription) -> None:
     alice, bob = subscription.account, Account.objects.create(name="Bob's shop")
     for account in (alice, bob):

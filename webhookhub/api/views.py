@@ -48,7 +48,7 @@ class HubView(APIView):
             detail = f"This key's role is {caller.role}; to {right.value} takes another."
             raise Problem(403, "role_not_sufficient", detail)
         if self.needs_webhooks and not caller.has_webhooks:
-            raise Problem(403, "plan_without_webhooks", "The account's plan does not include webhooks.")
+            raise plan_without_webhooks()
 
     @property
     def allowed_methods(self) -> list[str]:
@@ -58,6 +58,11 @@ class HubView(APIView):
     def get_exception_handler(self) -> Any:
         """Problem documents, whatever the project's own views answer with."""
         return answer_exception
+
+
+def plan_without_webhooks() -> Problem:
+    """The account may not have any."""
+    return Problem(403, "plan_without_webhooks", "The account's plan does not include webhooks.")
 
 
 def caller_of(request: Request) -> Caller:

@@ -515,3 +515,16 @@ def test_a_webhook_s_moments_are_those_of_its_making_and_last_change(api: Client
     made = make()
     assert made["createdAt"][:19] >= before
     assert api.patch(path(made), {"enabled": False}).json()["createdAt"] == made["createdAt"]
+
+
+def test_for_an_account_whose_plan_has_no_webhooks_not_even_an_operator_makes_one(
+    operator: Client, account: Account
+) -> None:
+    Account.objects.filter(id=account.id).update(has_webhooks=False)
+    collection = f"/api/v1/webhooks?account={account.shown_id}"
+    for answer in (
+        operator.post(collection, {"url": URL}),
+        operator.put(f"/api/v1/webhooks/new?account={account.shown_id}", {"url": URL}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "plan_without_webhooks")
+    assert not Subscription.objects.exists()
