@@ -8,7 +8,7 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from deliveries.cancel import cancel
@@ -310,6 +310,16 @@ def test_a_call_costs_one_statement_however_long_the_line_is(subscription: Subsc
     with CaptureQueriesContext(connection) as captured:
         call_next([subscription.id])
     assert len(captured) == 1
+
+
+def test_a_call_is_not_compiled(subscription: Subscription) -> None:
+    limit(subscription, rate=10)
+    make_line(subscription, 1)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = on")
+        call_next([subscription.id])
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)
 
 
 def test_states_that_say_nothing_any_more_are_forgotten(subscription: Subscription) -> None:
