@@ -92,12 +92,15 @@ def unseal(kind: str, sealed: str) -> Auth:
 def read_auth(kind: AuthKind, given: Mapping[str, str], *, stored: Auth = NO_AUTH) -> Auth:
     """The credentials of this kind that somebody gives by the names of their fields.
 
-    What is secret may be left out where it is stored already. Raises AuthError, which names the field.
+    What is secret may be left out where it is stored already, but for the secret of a client whose token is asked for
+    elsewhere now: whoever may change a webhook would have it sent to themselves. Raises AuthError, which names the field.
     """
     if kind == AuthKind.NONE:
         return NO_AUTH
     form = _KINDS[kind]
     kept = stored if isinstance(stored, form) else None
+    if isinstance(kept, OAuth2Auth) and read_url(given.get("token_url", ""), field="auth.token_url") != kept.token_url:
+        kept = None
     values = dict(given)
     for one in fields(form):
         if one.name not in values and not one.repr and kept is not None:

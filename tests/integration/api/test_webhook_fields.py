@@ -184,6 +184,15 @@ def test_credentials_are_shown_without_what_is_secret_and_kept_when_it_is_left_o
     assert read_terms(Subscription.objects.get()).auth == before
 
 
+def test_the_secret_of_a_client_is_not_sent_to_another_token_url_than_it_was_given_for(api: Client, make: Make) -> None:
+    path = make(auth=OAUTH2)
+    without_secret = {name: value for name, value in OAUTH2.items() if name != "clientSecret"}
+    elsewhere = without_secret | {"tokenUrl": "https://client.com.example/token"}
+    assert wrong_fields(api.patch(path, {"auth": elsewhere})) == ["auth.clientSecret"]
+    assert wrong_fields(api.put(path, {"url": URL, "auth": elsewhere})) == ["auth.clientSecret"]
+    assert api.patch(path, {"auth": without_secret}).status_code == 200
+
+
 def test_credentials_of_another_kind_take_nothing_over(api: Client, make: Make) -> None:
     path = make(auth=BASIC)
     assert wrong_fields(api.patch(path, {"auth": {"type": "bearer"}})) == ["auth.token"]
