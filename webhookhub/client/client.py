@@ -17,7 +17,8 @@ _REPLAYED = "Idempotent-Replayed"
 
 
 class Client:
-    """`Client("https://hub.example.com", "whk_…")`: one for each thread. All methods raise ClientError.
+    """`Client("https://hub.example.com", "whk_…")`: one for each thread. All methods raise ClientError; data that
+    JSON has no form for, and moments without a zone, are a TypeError or ValueError before anything is sent.
 
     `account` is for operators: whom all of it is about, as `acc_…` or the account's uid. A request that is safe to repeat
     is sent up to `attempts` times, where nobody answers or the hub asks for it; `timeout_seconds` is for connecting, and
