@@ -183,17 +183,22 @@ def show_attempt(attempt: DeliveryAttempt, *, with_content: bool = True) -> dict
         "outcome": attempt.outcome,
         "statusCode": attempt.status_code,
         "error": attempt.error or None,
-        "dnsMs": attempt.dns_ms,
-        "connectMs": attempt.connect_ms,
-        "tlsMs": attempt.tls_ms,
-        "firstByteMs": attempt.first_byte_ms,
-        "totalMs": attempt.total_ms,
+        "dnsMs": _milliseconds(attempt.dns_ms),
+        "connectMs": _milliseconds(attempt.connect_ms),
+        "tlsMs": _milliseconds(attempt.tls_ms),
+        "firstByteMs": _milliseconds(attempt.first_byte_ms),
+        "totalMs": _milliseconds(attempt.total_ms),
         "peerAddress": attempt.peer_address or None,
         "connectionReused": attempt.connection_reused,
         **(content if with_content else {}),
         "responseTruncated": attempt.response_truncated,
         "responseExpunged": attempt.response_expunged,
     }
+
+
+def _milliseconds(value: float | None) -> float | None:
+    """To the microsecond: what stands behind it says how floats are stored, and nothing of the request."""
+    return None if value is None else round(value, 3)
 
 
 def _content(data: str | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from deliveries.stats import MOST_ATTEMPTS, NEWEST_DELIVERIES, WebhookStats, cou
 from subscriptions.api.views import find_webhook
 from subscriptions.models import Subscription
 from webhookhub.api.paging import read_moment
-from webhookhub.api.problems import Problem, invalid
+from webhookhub.api.problems import FieldError, Problem, invalid
 from webhookhub.api.schema import ACCOUNT, WINDOW, answers, example
 from webhookhub.api.views import HubView
 from webhookhub.moments import iso_moment
@@ -110,9 +110,8 @@ def _read_window(request: Request) -> tuple[datetime, datetime]:
     if since >= until:
         raise invalid("since", "lies before until")
     if until - since > LONGEST_WINDOW:
-        raise Problem(
-            400, "window_too_long", f"The window has {until - since}; at most {LONGEST_WINDOW.days} days are."
-        )
+        message = f"lies more than {LONGEST_WINDOW.days} days before until"
+        raise Problem(400, "window_too_long", f"since: {message}", errors=[FieldError(field="since", message=message)])
     return since, until
 
 

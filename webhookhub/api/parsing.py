@@ -46,7 +46,9 @@ def parse_json(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise ParseError("The body is not UTF-8.") from None
     except json.JSONDecodeError as error:
-        raise ParseError(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+        # "Unterminated string starting at", as it is in the standard library.
+        reason = error.msg.removesuffix(" at")
+        raise ParseError(f"The body is not JSON: {reason} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise ParseError(f"The body is nested too deeply; at most {MAX_DEPTH} levels are read.") from None
     _check(value, 0)
