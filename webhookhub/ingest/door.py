@@ -88,51 +88,17 @@ class Door:
             return answer_problem(problem)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """To Django, which is given no more of a body than the limit, and waits for it no longer than the door does.
-
-        It works at so many requests at a time; one that is not whole yet takes no place.
-        """
-        limit = self._request_max_bytes
-        end = asyncio.get_running_loop().time() + BODY_TIMEOUT_SECONDS
-        size = 0
-        is_whole = is_refused = has_place = False
-
-        async def receive_limited() -> Message:
-            nonlocal size, is_whole, is_refused, has_place
-            if is_refused:
-                return {"type": "http.disconnect"}
-            if is_whole:
-                # The news that the client has gone.
-                return await receive()
-            try:
-                async with asyncio.timeout_at(end):
-                    message = await receive()
-                size += len(message.get("body", b""))
-                is_whole = not message.get("more_body", False)
-                if size > limit:
-                    raise too_large(limit)
-            except (Problem, TimeoutError) as error:
-                is_refused = True
-                await _send(send, answer_problem(error if isinstance(error, Problem) else _incomplete()))
-                return {"type": "http.disconnect"}
-            if is_whole and message["type"] == "http.request":
-                has_place = await self._places.acquire()
-            return message
-
-        async def send_unless_refused(message: Message) -> None:
-            if not is_refused:
-                await send(message)
-
+        """To Django."""
         try:
-            check_length(_header(scope, b"content-length"), limit)
+            check_length(_header(scope, b"content-length"), self._request_max_bytes)
         except Problem as problem:
             await _send(send, answer_problem(problem))
             return
+        passage = _Passage(receive, send, limit=self._request_max_bytes, places=self._places)
         try:
-            await self._inner(scope, receive_limited, send_unless_refused)
+            await self._inner(scope, passage.receive, passage.send)
         finally:
-            if has_place:
-                self._places.release()
+            passage.leave()
 
     async def _find_publisher(self, request: IngestRequest) -> Publisher:
         """From memory if it is there, else looked up. Raises Problem."""
@@ -157,6 +123,62 @@ class Door:
                     await asyncio.to_thread(self.close)
                     await send({"type": "lifespan.shutdown.complete"})
                     return
+
+
+class _Passage:
+    """The way of one request to Django: no more of its body than the limit, and waited for no longer than the door does.
+
+    Django works at so many requests at a time; one that is not whole yet takes no place.
+    """
+
+    def __init__(self, receive: Receive, send: Send, *, limit: int, places: asyncio.Semaphore) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._places = places
+        self._end = asyncio.get_running_loop().time() + BODY_TIMEOUT_SECONDS
+        self._size = 0
+        self._is_whole = self._is_refused = self._has_place = False
+
+    async def receive(self) -> Message:
+        """What Django is given to read; where the request is refused, that the client has gone."""
+        if self._is_refused:
+            return {"type": "http.disconnect"}
+        if self._is_whole:
+            # The news that the client has gone, which may take as long as it likes.
+            return await self._receive()
+        try:
+            message = await self._receive_part()
+        except Problem as problem:
+            self._is_refused = True
+            await _send(self._send, answer_problem(problem))
+            return {"type": "http.disconnect"}
+        if self._is_whole and message["type"] == "http.request":
+            self._has_place = await self._places.acquire()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """What Django answers, unless the request was refused before."""
+        if not self._is_refused:
+            await self._send(message)
+
+    def leave(self) -> None:
+        """Django is done with it."""
+        if self._has_place:
+            self._places.release()
+
+    async def _receive_part(self) -> Message:
+        """More of the body. Raises Problem: it is too large, or does not come."""
+        try:
+            async with asyncio.timeout_at(self._end):
+                message = await self._receive()
+        except TimeoutError:
+            raise _incomplete() from None
+        self._size += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        if self._size > self._limit:
+            raise too_large(self._limit)
+        return message
 
 
 def _close_connection() -> None:
