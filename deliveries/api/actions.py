@@ -26,6 +26,7 @@ from webhookhub.api.problems import not_found
 from webhookhub.api.publishing import IDEMPOTENCY_KEY
 from webhookhub.api.schema import ACCOUNT, answers, example
 from webhookhub.api.views import HubView, account_in_view, id_or_uid
+from webhookhub.ingest.publication import KEY_HEADER
 from webhookhub.models import Event
 from webhookhub.roles import Right
 
@@ -225,7 +226,7 @@ def _find_event(request: Request, named: str) -> Event:
 
 def _name_request(request: Request) -> str:
     """What tells this request from others: the same key, the same request."""
-    key = request.headers.get("Idempotency-Key")
+    key = request.headers.get(KEY_HEADER)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest() if key else ids.new_id().hex
 
 

@@ -178,9 +178,13 @@ def read_moment(request: Request, name: str) -> datetime | None:
 
 def read_flag(request: Request, name: str, *, default: bool = False) -> bool:
     """A parameter that is `true` or `false`. Raises a Problem (422)."""
-    match request.query_params.get(name):
-        case None:
-            return default
+    text = request.query_params.get(name)
+    return default if text is None else parse_flag(name, text)
+
+
+def parse_flag(name: str, text: str) -> bool:
+    """The text of a parameter that is `true` or `false`. Raises a Problem (422)."""
+    match text:
         case "true":
             return True
         case "false":

@@ -17,6 +17,8 @@ from webhookhub.errors import BadIdError, ConflictError, EncryptionKeyError, Eve
 
 logger = logging.getLogger("webhookhub.api")
 
+RETRY_AFTER_SECONDS = 1
+
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -98,6 +100,11 @@ def invalid(field: str, message: str) -> Problem:
     return Problem(422, "invalid", detail, errors=[FieldError(field=field, message=message)])
 
 
+def unavailable(detail: str) -> Problem:
+    """Not now."""
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
 def answer_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """REST framework's exception handler: every refusal as a problem document; None for what nobody foresaw."""
     problem = to_problem(error)
@@ -132,7 +139,7 @@ def to_problem(error: Exception) -> Problem | None:
         case IntegrityError():
             return _conflict(error)
         case OperationalError() | InterfaceError():
-            return _unavailable(error)
+            return _database_away(error)
         case EventTooLargeError():
             return Problem(413, "data_too_large", str(error), errors=[FieldError(field="data", message=str(error))])
         case ConflictError():
@@ -154,11 +161,10 @@ def _conflict(error: IntegrityError) -> Problem:
     return Problem(409, "conflict", "Another request changed what this one builds on, at the same moment. Look again.")
 
 
-def _unavailable(error: Exception) -> Problem:
+def _database_away(error: Exception) -> Problem:
     """The database restarts, or is busy beyond what it was given to wait: no mistake, and soon over."""
     logger.warning("database away", extra={"reason": str(error)[:200]})
-    detail = "The database does not answer; try again after a moment."
-    return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
+    return unavailable("The database does not answer; try again after a moment.")
 
 
 def json_problem(problem: Problem) -> JsonResponse:

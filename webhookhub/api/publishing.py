@@ -24,7 +24,7 @@ from webhookhub.conf import hub_settings
 from webhookhub.events import FAN_OUT_TASK
 from webhookhub.ingest.answer import ACCEPTED, MULTI_STATUS, answer
 from webhookhub.ingest.group import commit_group
-from webhookhub.ingest.publication import BATCH_MAX_EVENTS, LONGEST_KEY, Publication, read_batch, read_event
+from webhookhub.ingest.publication import BATCH_MAX_EVENTS, KEY_HEADER, LONGEST_KEY, Publication, read_batch, read_event
 from webhookhub.ingest.publish import new_event_ids
 from webhookhub.ingest.request import too_large
 from webhookhub.roles import Right
@@ -105,7 +105,7 @@ class PartialBatchShown(serializers.Serializer):  # type: ignore[type-arg]  # ge
 
 
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
+    KEY_HEADER,
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
     description="The same key and content again is answered the same and records nothing; another content is 409.",
@@ -166,7 +166,7 @@ class PublishEvent(PublishView):
         publication = read_event(
             _body(request),
             account_id=one_account(request),
-            key=request.headers.get("Idempotency-Key"),
+            key=request.headers.get(KEY_HEADER),
             data_max_bytes=hub_settings().event_data_max_bytes,
         )
         return self.record(publication)
@@ -203,7 +203,7 @@ class PublishBatch(PublishView):
         publication = read_batch(
             _body(request),
             account_id=one_account(request),
-            key=request.headers.get("Idempotency-Key"),
+            key=request.headers.get(KEY_HEADER),
             is_partial=read_flag(request, "partial"),
             data_max_bytes=hub_settings().event_data_max_bytes,
         )

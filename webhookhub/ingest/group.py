@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection
 
 from webhookhub import doorbell
-from webhookhub.api.problems import Problem
+from webhookhub.api.problems import Problem, unavailable
 from webhookhub.events import FAN_OUT_TASK
 from webhookhub.ingest.publication import Publication
 from webhookhub.ingest.publish import Result, new_event_ids, publish
@@ -23,7 +23,6 @@ logger = logging.getLogger("webhookhub.ingest")
 
 # Events of one transaction: enough to share its cost, few enough that those behind it wait only milliseconds.
 MOST_EVENTS_A_GROUP = 500
-RETRY_AFTER_SECONDS = 1
 # After a ring the next one waits for as long as it had events, and no longer than the most: up to a thousand events a second
 # are rung for as they come, more share their messages, which cost as much as ten deliveries each.
 RING_PAUSE_SECONDS_AN_EVENT = 0.001
@@ -54,7 +53,7 @@ class GroupCommit:
         """The result of the publication once it is committed. Raises Problem (503) when too much waits already."""
         size = len(publication.items)
         if self.waiting_events and self.waiting_events + size > self._most_waiting_events:
-            raise busy("More events wait to be recorded than this process takes; try again in a moment.")
+            raise unavailable("More events wait to be recorded than this process takes; try again in a moment.")
         if not self._threads:
             self._start()
         loop = asyncio.get_running_loop()
@@ -134,12 +133,7 @@ def commit_group(publications: Sequence[Publication]) -> list[Result]:
             if len(publications) > 1:
                 return [result for one in publications for result in commit_group([one])]
             return [Problem(500, "internal", "The event could not be recorded; the hub's log says why.")]
-    return [busy("The database cannot be reached; nothing is known to be recorded.") for _ in publications]
-
-
-def busy(detail: str) -> Problem:
-    """Not now."""
-    return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return [unavailable("The database cannot be reached; nothing is known to be recorded.") for _ in publications]
 
 
 def _answer(group: Sequence[_Waiting], results: Sequence[Result]) -> None:

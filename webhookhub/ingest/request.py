@@ -11,7 +11,8 @@ from django.db import DatabaseError, close_old_connections
 
 from webhookhub import ids
 from webhookhub.api.authentication import read_key, unauthorized
-from webhookhub.api.problems import Problem, invalid, not_found
+from webhookhub.api.paging import parse_flag
+from webhookhub.api.problems import Problem, invalid, not_found, unavailable
 from webhookhub.api.views import find_account_id
 from webhookhub.callers import KEPT_SECONDS, Caller, find_caller, hash_api_key, known_caller
 from webhookhub.errors import BadIdError
@@ -60,9 +61,7 @@ class IngestRequest:
 
     def is_partial(self) -> bool:
         """Whether the events that can be recorded shall be, without the others. Raises Problem (422)."""
-        if self.partial not in ("true", "false"):
-            raise invalid("partial", "is `true` or `false`")
-        return self.partial == "true"
+        return parse_flag("partial", self.partial)
 
     def check_media_type(self) -> None:
         """Raises Problem (415) for what does not say that it is JSON."""
@@ -101,7 +100,7 @@ def find_publisher(request: IngestRequest) -> Publisher:
             return Publisher(caller, _own_account(caller))
         account_id = _read_account_id(request.account) or find_account_id(request.account)
     except DatabaseError:
-        raise Problem(503, "unavailable", "The database cannot be reached.", headers={"Retry-After": "1"}) from None
+        raise unavailable("The database cannot be reached.") from None
     if account_id is None:
         raise not_found("account")
     _keep_uid(request.account, account_id)
