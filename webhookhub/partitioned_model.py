@@ -17,6 +17,7 @@ class CreatePartitionedModel(migrations.CreateModel):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
+        """Make the table, cut by time, and its first partitions."""
         plain = schema_editor.sql_create_table
         schema_editor.sql_create_table = f"{plain} PARTITION BY RANGE (id)"
         try:

@@ -36,6 +36,7 @@ POLL_SECONDS = 0.2
 
 
 def run(bench: Bench, size: int) -> Figures:
+    """The healthy endpoints alone, and again beside one that takes half of all deliveries and never answers."""
     with running_receiver(bench.folder, endpoints=bench.endpoints) as receiver:
         alone = _measure(bench, size, _Endpoints.subscribed(receiver.urls))
         with silent_endpoint() as silent_url:

@@ -30,6 +30,10 @@ API_KEY_BYTES = 32
 
 
 def main() -> int:
+    """Bring the hub up, let the demo happen, and stop all of it: at once with --once, else when it is told to.
+
+    Raises StepError.
+    """
     options = _parse_options()
     wanted_port = _read_port(os.environ)
     state = StateFolder(default_state_folder(os.environ))

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from subscriptions.models import Profile
 from subscriptions.profiles import BodyForm
 from webhookhub.api.paging import Page
-from webhookhub.api.schema import answers, example, page_of
+from webhookhub.api.schema import answers, example_page, page_of
 from webhookhub.api.views import HubView
 from webhookhub.roles import Right
 
@@ -38,33 +38,25 @@ class ProfileShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
     requestIdParameter = serializers.CharField(allow_null=True)
 
 
-_EXAMPLE = example(
-    "One of them",
+_EXAMPLE = example_page(
     {
-        "items": [
-            {
-                "name": "entity-change",
-                "description": "Thin notification of a changed entity: 200 or 204 within 1.5 seconds, three more attempts at once.",
-                "timeoutSeconds": 1.5,
-                "successStatuses": "200,204",
-                "retryOn": "any",
-                "stopOnGone": False,
-                "intervalsSeconds": [0, 0, 0],
-                "maxIntervalSeconds": None,
-                "backoffFactor": 2,
-                "maxAttempts": None,
-                "expiresAfterSeconds": 86400,
-                "jitterRatio": 0,
-                "retryAfterCapSeconds": 0,
-                "bodyForm": "notification",
-                "userAgent": "WebhookHub webhook touch agent 1.0",
-                "requestIdParameter": "requestId",
-            }
-        ],
-        "next": None,
-        "previous": None,
-        "done": True,
-    },
+        "name": "entity-change",
+        "description": "Thin notification of a changed entity: 200 or 204 within 1.5 seconds, three more attempts at once.",
+        "timeoutSeconds": 1.5,
+        "successStatuses": "200,204",
+        "retryOn": "any",
+        "stopOnGone": False,
+        "intervalsSeconds": [0, 0, 0],
+        "maxIntervalSeconds": None,
+        "backoffFactor": 2,
+        "maxAttempts": None,
+        "expiresAfterSeconds": 86400,
+        "jitterRatio": 0,
+        "retryAfterCapSeconds": 0,
+        "bodyForm": "notification",
+        "userAgent": "WebhookHub webhook touch agent 1.0",
+        "requestIdParameter": "requestId",
+    }
 )
 
 

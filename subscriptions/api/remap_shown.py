@@ -176,7 +176,5 @@ _SHOWN = {
 EMPLOYEE_META_EXAMPLE = show_employee_meta(_HREFS)
 EMPLOYEE_METADATA_EXAMPLE = show_metadata_meta(_HREFS.employee_metadata)
 METADATA_EXAMPLE = show_metadata_meta(_HREFS.metadata)
-
-
 WEBHOOK_EXAMPLE = example("A webhook", _SHOWN)
 LIST_EXAMPLE = example("The only one", show_list([], _HREFS, size=1, limit=25, offset=0) | {"rows": [_SHOWN]})

@@ -33,6 +33,7 @@ POLL_SECONDS = 0.2
 
 
 def main() -> int:
+    """Do the step that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m scripts.local.demo", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("prepare", help="make the demo's account, API key, subscriptions and administrator")
