@@ -1,6 +1,6 @@
 """Getting it there. A delivery goes through these stages, in this order:
 
-fan_out     an event becomes one delivery for each subscription that matches
+fan_out     an event becomes one delivery for each subscription that matches (`inline_fan_out`: while it is inserted)
 claim       a worker takes a batch of deliveries, under a lease
 admit       those that may not go out now are given back unspent
 authorize   access tokens for webhooks that take OAuth2; what has none yet is given back, and rung when it has one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -117,9 +117,13 @@ def _delivery(event: _Event, subscriber: Subscriber) -> _NewDelivery:
 
 def _insert(deliveries: Sequence[_NewDelivery]) -> None:
     # One document costs this process and PostgreSQL less than arrays of parameters do.
-    document = orjson.dumps([delivery._asdict() for delivery in deliveries]).decode()
+    parameters: dict[str, Any] = {
+        "deliveries": orjson.dumps([delivery._asdict() for delivery in deliveries]).decode(),
+        "trigger": TRIGGER,
+        "look_again_seconds": hub_settings().look_again_seconds,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [TRIGGER, hub_settings().look_again_seconds, document])
+        cursor.execute(_INSERT, parameters)
 
 
 def _finish(event_ids: Sequence[UUID]) -> None:
@@ -141,14 +145,22 @@ _TAKE = """
        FOR UPDATE SKIP LOCKED
 """
 
-_INSERT = """
+# What `wanted` has as id, event_id, subscription_id, account_id and lives_seconds.
+INSERT_WANTED = """
     INSERT INTO webhookhub_delivery
            (id, event_id, subscription_id, account_id, expires_at, trigger, status, attempt_count,
             due_at, wake_at, failure_reason, last_outcome)
-    SELECT id, event_id, subscription_id, account_id, expires_at, %s, 'pending', 0,
-           now(), least(now() + %s * interval '1 second', expires_at), '', ''
-      FROM json_to_recordset(%s)
-           AS new (id uuid, event_id uuid, subscription_id uuid, account_id uuid, lives_seconds float)
+    SELECT id, event_id, subscription_id, account_id, expires_at, %(trigger)s, 'pending', 0,
+           now(), least(now() + %(look_again_seconds)s * interval '1 second', expires_at), '', ''
+      FROM wanted
      CROSS JOIN LATERAL (SELECT now() + lives_seconds * interval '1 second') AS its (expires_at)
         ON CONFLICT (id) DO NOTHING
 """
+
+_INSERT = f"""
+    WITH wanted AS (
+        SELECT * FROM json_to_recordset(%(deliveries)s)
+                      AS new (id uuid, event_id uuid, subscription_id uuid, account_id uuid, lives_seconds float)
+    )
+    {INSERT_WANTED}
+"""  # noqa: S608 - only a constant of this module is put in

@@ -86,6 +86,11 @@ def keep_interested(subscribers: Sequence[Subscriber], data: str) -> list[Subscr
 _indexes: dict[UUID, SubscriptionIndex] = {}
 
 
+def kept_index(account_id: UUID) -> SubscriptionIndex | None:
+    """The account's index as it was when it was loaded last; None where it was not, or is not kept any more."""
+    return _indexes.get(account_id)
+
+
 def load_indexes(account_ids: Iterable[UUID]) -> dict[UUID, SubscriptionIndex]:
     """The index of each account, up to date with what is committed. An account that is gone, or whose plan has no webhooks
     (002_44c3dd7dc10608b6.txt, "Webhook limits"), has an empty one.

@@ -15,18 +15,16 @@ from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from webhookhub import doorbell
 from webhookhub.api.paging import read_flag
 from webhookhub.api.problems import Problem
 from webhookhub.api.schema import ACCOUNT, ProblemShown, answers, example, parameter
 from webhookhub.api.views import HubView, one_account
 from webhookhub.conf import hub_settings
-from webhookhub.events import FAN_OUT_TASK
 from webhookhub.ingest.answer import ACCEPTED, MULTI_STATUS, answer
 from webhookhub.ingest.group import commit_group
 from webhookhub.ingest.publication import BATCH_MAX_EVENTS, KEY_HEADER, LONGEST_KEY, Publication, read_batch, read_event
-from webhookhub.ingest.publish import new_event_ids
 from webhookhub.ingest.request import too_large
+from webhookhub.ingest.sink import current_sink
 from webhookhub.roles import Right
 
 
@@ -127,10 +125,9 @@ class PublishView(HubView):
 
     def record(self, publication: Publication) -> HttpResponse:
         """Commit it, ring for it, and tell its publisher."""
-        (result,) = commit_group([publication])
-        if event_ids := new_event_ids([result]):
-            doorbell.ring(FAN_OUT_TASK, event_ids, queue=doorbell.FANOUT)
-        told = answer(publication, result)
+        published = commit_group([publication])
+        current_sink().ring(published.unrung)
+        told = answer(publication, *published.results)
         return HttpResponse(told.body, status=told.status, headers=dict(told.headers))
 
 

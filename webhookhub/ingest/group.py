@@ -9,23 +9,21 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from webhookhub import doorbell
 from webhookhub.api.problems import Problem, unavailable
-from webhookhub.events import FAN_OUT_TASK
 from webhookhub.ingest.publication import Publication
-from webhookhub.ingest.publish import Result, new_event_ids, publish
+from webhookhub.ingest.publish import Published, Result, publish
+from webhookhub.ingest.sink import Unrung, current_sink
 
 logger = logging.getLogger("webhookhub.ingest")
 
 # Events of one transaction: enough to share its cost, few enough that those behind it wait only milliseconds.
 MOST_EVENTS_A_GROUP = 500
-# After a ring the next one waits for as long as it had events, and no longer than the most: up to a thousand events a second
+# After a ring the next one waits for as long as it had ids, and no longer than the most: up to a thousand events a second
 # are rung for as they come, more share their messages, which cost as much as ten deliveries each.
-RING_PAUSE_SECONDS_AN_EVENT = 0.001
+RING_PAUSE_SECONDS_AN_ID = 0.001
 MOST_RING_PAUSE_SECONDS = 0.05
 
 
@@ -44,7 +42,7 @@ class GroupCommit:
     def __init__(self, *, most_waiting_events: int) -> None:
         self._most_waiting_events = most_waiting_events
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._unrung: queue.SimpleQueue[list[UUID] | None] = queue.SimpleQueue()
+        self._unrung: queue.SimpleQueue[Unrung | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         # Counted by the event loop's thread alone.
         self.waiting_events = 0
@@ -81,10 +79,9 @@ class GroupCommit:
     def _commit_groups(self) -> None:
         try:
             while group := self._next_group():
-                results = commit_group([one.publication for one in group])
-                if event_ids := new_event_ids(results):
-                    self._unrung.put(event_ids)
-                _answer(group, results)
+                published = commit_group([one.publication for one in group])
+                self._unrung.put(published.unrung)
+                _answer(group, published.results)
         finally:
             self._unrung.put(None)
             connection.close()
@@ -108,17 +105,37 @@ class GroupCommit:
         return group
 
     def _ring_groups(self) -> None:
-        is_open = True
-        while is_open and (event_ids := self._unrung.get()) is not None:
-            while is_open and not self._unrung.empty():
-                more = self._unrung.get()
-                is_open = more is not None
-                event_ids += more or []
-            doorbell.ring(FAN_OUT_TASK, event_ids, queue=doorbell.FANOUT)
-            time.sleep(min(len(event_ids) * RING_PAUSE_SECONDS_AN_EVENT, MOST_RING_PAUSE_SECONDS))
+        try:
+            is_open = True
+            while is_open:
+                parts, is_open = self._next_unrung()
+                unrung = Unrung.join(parts)
+                _ring(unrung)
+                ids = len(unrung.events) + len(unrung.deliveries)
+                time.sleep(min(ids * RING_PAUSE_SECONDS_AN_ID, MOST_RING_PAUSE_SECONDS))
+        finally:
+            connection.close()
+
+    def _next_unrung(self) -> tuple[list[Unrung], bool]:
+        """All that was committed since the last ring, and whether more may come."""
+        parts: list[Unrung] = []
+        while not parts or not self._unrung.empty():
+            part = self._unrung.get()
+            if part is None:
+                return parts, False
+            parts.append(part)
+        return parts, True
 
 
-def commit_group(publications: Sequence[Publication]) -> list[Result]:
+def _ring(unrung: Unrung) -> None:
+    try:
+        current_sink().ring(unrung)
+    except Exception:
+        # The sweep finds what was not rung; this thread has to ring for what comes after.
+        logger.exception("not rung", extra={"events": len(unrung.events), "deliveries": len(unrung.deliveries)})
+
+
+def commit_group(publications: Sequence[Publication]) -> Published:
     """The result of each publication, whatever happens to the others."""
     for _ in range(2):
         try:
@@ -131,9 +148,13 @@ def commit_group(publications: Sequence[Publication]) -> list[Result]:
             # Whatever it is, it must neither end this thread nor cost the others of the group their events.
             logger.exception("a group was not recorded", extra={"publications": len(publications)})
             if len(publications) > 1:
-                return [result for one in publications for result in commit_group([one])]
-            return [Problem(500, "internal", "The event could not be recorded; the hub's log says why.")]
-    return [unavailable("The database cannot be reached; nothing is known to be recorded.") for _ in publications]
+                parts = [commit_group([one]) for one in publications]
+                results = [result for part in parts for result in part.results]
+                return Published(results=results, unrung=Unrung.join([part.unrung for part in parts]))
+            unknown = Problem(500, "internal", "The event could not be recorded; the hub's log says why.")
+            return Published(results=[unknown], unrung=Unrung())
+    away = [unavailable("The database cannot be reached; nothing is known to be recorded.") for _ in publications]
+    return Published(results=[*away], unrung=Unrung())
 
 
 def _answer(group: Sequence[_Waiting], results: Sequence[Result]) -> None:

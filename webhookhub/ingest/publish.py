@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from webhookhub.api.problems import FieldError, Problem, not_found
 from webhookhub.catalogue import check_against_schemas
 from webhookhub.errors import EventSchemaError
-from webhookhub.event_rows import EventRow, insert_events
+from webhookhub.event_rows import EventRow
 from webhookhub.ingest.publication import KEY_HEADER, Item, Publication, locate
+from webhookhub.ingest.sink import Unrung, current_sink
 from webhookhub.models import Account
 
 # Stands for an item of a partial batch that was refused under its own key.
@@ -32,32 +33,56 @@ class Recorded:
 
 
 Result = Recorded | Problem
+# Of the events that were fanned out as they were inserted.
+_Deliveries = dict[UUID, Sequence[UUID]]
 
 
-def publish(publications: Sequence[Publication]) -> list[Result]:
-    """Record the publications: what comes back as Recorded, in the same order, is committed. Nobody is rung for it yet.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """What became of several publications."""
+
+    results: list[Result]
+    """Of each, in their order."""
+    unrung: Unrung
+
+
+def publish(publications: Sequence[Publication]) -> Published:
+    """Record the publications: what comes back as Recorded is committed. Nobody is rung for it yet.
 
     Safe to call again with the same publications where it raised DatabaseError: nothing is recorded twice.
     """
     checked = [_check_schemas(one) for one in publications]
-    good = [one for one in checked if isinstance(one, Publication)]
     # A batch with keys may have to be undone as a whole, so it has a transaction of its own.
-    results = iter(_publish_together([one for one in good if not _is_keyed_batch(one)]))
-    return [
-        one if isinstance(one, Problem) else _publish_batch(one) if _is_keyed_batch(one) else next(results)
-        for one in checked
-    ]
+    together, deliveries = _publish_together(
+        [one for one in checked if isinstance(one, Publication) and not _is_keyed_batch(one)]
+    )
+    in_order, results = iter(together), list[Result]()
+    for one in checked:
+        match one:
+            case Problem():
+                results.append(one)
+            case Publication() if _is_keyed_batch(one):
+                result, its_deliveries = _publish_batch(one)
+                deliveries |= its_deliveries
+                results.append(result)
+            case _:
+                results.append(next(in_order))
+    return Published(results=results, unrung=_to_ring(results, deliveries))
 
 
-def new_event_ids(results: Sequence[Result]) -> list[UUID]:
-    """The events that these results are the first to tell of: those that have to be rung for."""
-    return [
+def _to_ring(results: Sequence[Result], deliveries: _Deliveries) -> Unrung:
+    """What these results are the first to tell of."""
+    event_ids = [
         event_id
         for result in results
         if isinstance(result, Recorded) and not result.is_replayed
         for event_id in result.results
         if isinstance(event_id, UUID)
     ]
+    return Unrung(
+        events=[one for one in event_ids if one not in deliveries],
+        deliveries=[delivery for one in event_ids for delivery in deliveries.get(one, ())],
+    )
 
 
 def _check_schemas(publication: Publication) -> Publication | Problem:
@@ -88,10 +113,10 @@ def _is_keyed_batch(publication: Publication) -> bool:
     )
 
 
-def _publish_together(publications: Sequence[Publication]) -> list[Result]:
+def _publish_together(publications: Sequence[Publication]) -> tuple[list[Result], _Deliveries]:
     """Single events, with and without keys, and batches without."""
     if not publications:
-        return []
+        return [], {}
     keyed = [_item_key(one.account_id, item) for one in publications for item in one.good_items if item.key is not None]
     with transaction.atomic():
         kept = _keep_keys(keyed) if keyed else {}
@@ -102,14 +127,14 @@ def _publish_together(publications: Sequence[Publication]) -> list[Result]:
             if isinstance(result, Recorded) and not result.is_replayed
             for item in one.good_items
         ]
-        is_account_missing = bool(rows) and insert_events(rows) != len(rows)
-    if is_account_missing:
+        inserted = current_sink().insert(rows)
+    if inserted.events != len(rows):
         existing = _existing_accounts(publications)
-        return [
+        results = [
             result if one.account_id in existing else not_found("account")
             for one, result in zip(publications, results, strict=True)
         ]
-    return results
+    return results, dict(inserted.deliveries)
 
 
 def _decide(publication: Publication, kept: Mapping[_Place, _Kept]) -> Result:
@@ -137,15 +162,15 @@ def _conflict(key: str | None, field: str) -> Problem:
     return Problem(409, "idempotency_conflict", message, errors=[FieldError(field=field, message=message)])
 
 
-def _publish_batch(publication: Publication) -> Result:
+def _publish_batch(publication: Publication) -> tuple[Result, _Deliveries]:
     try:
         with transaction.atomic():
             return _record_batch(publication)
     except Problem as problem:
-        return problem
+        return problem, {}
 
 
-def _record_batch(publication: Publication) -> Recorded:
+def _record_batch(publication: Publication) -> tuple[Recorded, _Deliveries]:
     """Raises Problem where nothing of the batch may stay."""
     account_id, items = publication.account_id, publication.good_items
     if publication.key is not None:
@@ -155,7 +180,7 @@ def _record_batch(publication: Publication) -> Recorded:
         if before is None:
             raise not_found("account")
         if before.event_ids != planned:
-            return _replay(publication, before)
+            return _replay(publication, before), {}
     kept = _keep_keys([_item_key(account_id, item) for item in items if item.key is not None])
     results: list[UUID | Problem] = []
     new_rows: list[tuple[UUID, EventRow]] = []
@@ -166,12 +191,13 @@ def _record_batch(publication: Publication) -> Recorded:
         if isinstance(item, Item) and decided == item.row.id:
             new_rows.append((account_id, item.row))
         results.append(decided)
-    if new_rows and insert_events(new_rows) != len(new_rows):
+    inserted = current_sink().insert(new_rows)
+    if inserted.events != len(new_rows):
         raise not_found("account")
     if publication.key is not None:
         final = [_REFUSED if isinstance(one, Problem) else one for one in results]
         _settle_key(account_id, publication.key, final)
-    return Recorded(results=tuple(results))
+    return Recorded(results=tuple(results)), dict(inserted.deliveries)
 
 
 def _decide_batch_item(item: Item | Problem, account_id: UUID, kept: Mapping[_Place, _Kept]) -> UUID | Problem:

@@ -26,11 +26,11 @@ from webhookhub.catalogue import forget_catalogue
 from webhookhub.conf import hub_settings
 from webhookhub.event_rows import EventRow
 from webhookhub.ingest import group
-from webhookhub.ingest import publish as publish_module
 from webhookhub.ingest.door import MOST_BEHIND, Door, Receive, Scope, Send
 from webhookhub.ingest.publication import Publication
-from webhookhub.ingest.publish import Result
+from webhookhub.ingest.publish import Published
 from webhookhub.ingest.retention import forget_old_keys
+from webhookhub.ingest.sink import Inserted, current_sink
 from webhookhub.models import Account, Event, EventType, IdempotencyKey
 from webhookhub.roles import Role
 
@@ -417,14 +417,14 @@ def test_an_event_that_cannot_be_recorded_costs_the_others_nothing(
     door: Door, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = {"authorization": f"Bearer {key}", "content_type": "application/json"}
-    insert = publish_module.insert_events
+    insert = current_sink().insert
 
-    def fail_for_one(rows: Sequence[tuple[UUID, EventRow]]) -> int:
+    def fail_for_one(rows: Sequence[tuple[UUID, EventRow]]) -> Inserted:
         if any(row.type == "poison" for _, row in rows):
             raise RuntimeError("what nobody foresaw")
         return insert(rows)
 
-    monkeypatch.setattr(publish_module, "insert_events", fail_for_one)
+    monkeypatch.setattr(current_sink(), "insert", fail_for_one)
 
     async def publish_all() -> list[Response]:
         bodies = [json.dumps({"type": kind, "data": 1}).encode() for kind in ("a", "poison", "b", "c")]
@@ -439,7 +439,7 @@ def test_concurrent_requests_share_commits(door: Door, key: str, monkeypatch: py
     committed: list[int] = []
     commit = group.commit_group
 
-    def counting(publications: Sequence[Publication]) -> list[Result]:
+    def counting(publications: Sequence[Publication]) -> Published:
         committed.append(len(publications))
         return commit(publications)
 
