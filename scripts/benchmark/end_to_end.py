@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -15,7 +17,16 @@ from django.db import connection
 from scripts.benchmark.errors import PublisherFailed
 from scripts.benchmark.latency import percentile
 from scripts.benchmark.pace import Pace, count_backlog
-from scripts.benchmark.publishers import EVENT_PATH, event_bodies, publish
+from scripts.benchmark.publishers import (
+    BATCH_CONNECTIONS,
+    BATCH_EVENTS,
+    BATCH_PATH,
+    CONNECTIONS,
+    EVENT_PATH,
+    batch_bodies,
+    event_bodies,
+    publish,
+)
 from scripts.benchmark.receivers import NotingReceiver, noting_receiver, running_receiver
 from scripts.benchmark.recorded import check_all_delivered, wait_until_recorded
 from scripts.benchmark.rows import add_subscriptions, clear_rows
@@ -35,10 +46,38 @@ POLL_SECONDS = 0.2
 COSTS = ("web_cpu_us", "fan_out_cpu_us", "delivery_cpu_us", "postgresql_cpu_us")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What is published, and from how many connections."""
+
+    title: str
+    path: str
+    bodies: Sequence[bytes]
+    events_a_request: int
+    connections: int
+
+
 def run(bench: Bench, size: int) -> Figures:
+    singles = Load(
+        title="single events",
+        path=EVENT_PATH,
+        bodies=event_bodies(bench.endpoints),
+        events_a_request=1,
+        connections=CONNECTIONS,
+    )
+    batches = Load(
+        title="batches",
+        path=BATCH_PATH,
+        bodies=batch_bodies(bench.endpoints),
+        events_a_request=BATCH_EVENTS,
+        connections=BATCH_CONNECTIONS,
+    )
     with _workers(bench) as workers, running_web(bench.folder) as web:
         idle_ms = _measure_idle(bench, web, min(size, IDLE_EVENTS))
-        return _measure_load(bench, web, workers, size) | {"idle_p50_ms": percentile(idle_ms, 50)}
+        in_batches = {
+            f"batch_{name}": value for name, value in _measure_load(bench, web, workers, batches, size).items()
+        }
+        return _measure_load(bench, web, workers, singles, size) | {"idle_p50_ms": percentile(idle_ms, 50)} | in_batches
 
 
 @contextmanager
@@ -95,36 +134,33 @@ def _wait_for(bench: Bench, receiver: NotingReceiver, event_ids: Sequence[str]) 
     return receipts
 
 
-def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size: int) -> Figures:
-    """Publish from 64 connections as fast as it is delivered, until `size` are accepted; then wait for the rest."""
+def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], load: Load, size: int) -> Figures:
+    """Publish as fast as it is delivered, until `size` events are accepted; then wait for the rest."""
     clear_rows()
     with running_receiver(bench.folder, endpoints=bench.endpoints) as receiver:
         account = add_subscriptions(receiver.urls)[0].account
         key = create_api_key(account, "benchmark")
-        bodies = event_bodies(bench.endpoints)
-        warm_up = max(1, int(size * WARM_UP_SHARE))
-        _publish(web, key, bodies, bench, warm_up)
+        _publish(bench, web, key, load, max(1, int(size * WARM_UP_SHARE)))
         wait_until_recorded(bench, "warming up", workers[-1])
         costs = [web.cpu_seconds, *(worker.cpu_seconds for worker in workers), postgresql_cpu_seconds]
         before = [cost() for cost in costs]
         events_before = _count_events()
-        progress = Progress("publishing")
+        progress = Progress(load.title)
         started_at = time.monotonic()
-        pace = _publish(web, key, bodies, bench, size)
+        pace = _publish(bench, web, key, load, size)
         published_at = time.monotonic()
         backlog = count_backlog()
-        # The last requests of 64 connections come on top of `size`.
-        recorded = _count_events() - events_before - backlog
+        # The last requests of all connections come on top of `size`.
+        accepted = _count_events() - events_before
         progress.done()
         ended_at = wait_until_recorded(bench, "the rest", workers[-1])
-        spent = [cpu_us(start, cost(), count=size) for start, cost in zip(before, costs, strict=True)]
-        published = _count_events()
-        check_all_delivered(published)
+        spent = [cpu_us(start, cost(), count=accepted) for start, cost in zip(before, costs, strict=True)]
+        check_all_delivered(_count_events())
         median_ms, p99_ms = _latencies_ms(size)
     costs_us: Figures = dict(zip(COSTS, spent, strict=True))
     figures: Figures = {
-        "events_per_second": recorded / (published_at - started_at),
-        "accepted_per_second": size / (published_at - started_at),
+        "events_per_second": (accepted - backlog) / (published_at - started_at),
+        "accepted_per_second": accepted / (published_at - started_at),
         "backlog_growth_per_second": pace.growth_per_second(),
         "backlog_at_the_end": backlog,
         "seconds_until_recorded": ended_at - started_at,
@@ -134,9 +170,17 @@ def _measure_load(bench: Bench, web: WebServer, workers: Sequence[Worker], size:
     return figures | costs_us
 
 
-def _publish(web: WebServer, key: str, bodies: Sequence[bytes], bench: Bench, count: int) -> Pace:
+def _publish(bench: Bench, web: WebServer, key: str, load: Load, events: int) -> Pace:
     with Pace(bench.folder) as pace:
-        publish(web.url + EVENT_PATH, key, bodies, folder=bench.folder, count=count, pause=pace.file)
+        publish(
+            web.url + load.path,
+            key,
+            load.bodies,
+            folder=bench.folder,
+            count=math.ceil(events / load.events_a_request),
+            connections=load.connections,
+            pause=pace.file,
+        )
     return pace
 
 
@@ -162,7 +206,7 @@ def _latencies_ms(newest: int) -> tuple[float, float]:
 
 
 SCENARIO = Scenario(
-    summary="events published over HTTP from 64 connections, delivered and recorded, with everything on this machine",
+    summary="events published over HTTP, singly and in batches of 100, delivered and recorded, with everything on this machine",
     default_size=40_000,
     run=run,
 )

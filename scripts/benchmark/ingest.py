@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from django.db import connection
 
 from scripts.benchmark.errors import WrongResult
-from scripts.benchmark.publishers import BATCH_PATH, EVENT_PATH, Published, batch_bodies, event_bodies, publish
+from scripts.benchmark.publishers import (
+    BATCH_CONNECTIONS,
+    BATCH_EVENTS,
+    BATCH_PATH,
+    EVENT_PATH,
+    Published,
+    batch_bodies,
+    event_bodies,
+    publish,
+)
 from scripts.benchmark.rows import add_subscriptions, clear_rows
 from scripts.benchmark.scenario import Bench, Figures, Scenario
 from scripts.benchmark.usage import cpu_us, postgresql_cpu_seconds
@@ -18,9 +27,6 @@ from webhookhub.api_keys import create_api_key
 
 # Enough for every connection to be open and every cache to be filled.
 WARM_UP_SHARE = 0.1
-BATCH_EVENTS = 100
-# Few connections send batches: each holds a hundred events.
-BATCH_CONNECTIONS = 8
 # The plain way takes longer for each.
 PLAIN_SHARE = 0.25
 
@@ -37,7 +43,7 @@ def run(bench: Bench, size: int) -> Figures:
         web_before, postgresql_before = web.cpu_seconds(), postgresql_cpu_seconds()
         single = loader.load("single events", singles, size)
         web_after, postgresql_after = web.cpu_seconds(), postgresql_cpu_seconds()
-        batches = loader.load_batches("batches", batch_bodies(bench.endpoints, BATCH_EVENTS), size // BATCH_EVENTS + 1)
+        batches = loader.load_batches("batches", batch_bodies(bench.endpoints), size // BATCH_EVENTS + 1)
     with running_web(bench.folder, command=PLAIN_COMMAND) as web:
         loader = _Loader(bench, web, key)
         loader.load("warming up the plain way", singles, max(1, int(size * WARM_UP_SHARE * PLAIN_SHARE)))

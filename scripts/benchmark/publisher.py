@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 ACCEPTED = b"HTTP/1.1 202"
 # Requests for which a pause that was read holds.
-PAUSE_READ_EVERY = 64
+PAUSE_READ_EVERY = 8
 
 
 class Pause:

@@ -20,6 +20,9 @@ from scripts.benchmark.scenario import DEADLINE_SECONDS, MICROSECONDS
 from scripts.local.state import CHECKOUT
 
 CONNECTIONS = 64
+BATCH_EVENTS = 100
+# Few connections send batches: each holds a hundred events.
+BATCH_CONNECTIONS = 8
 EVENT_PATH = "/api/v1/events"
 BATCH_PATH = "/api/v1/events/batch"
 # What the script says to wrk when it has had its answers.
@@ -44,11 +47,11 @@ def event_bodies(endpoints: int) -> list[bytes]:
     return [orjson.dumps({"type": event_type(number), "data": EVENT_DATA}) for number in range(endpoints)]
 
 
-def batch_bodies(endpoints: int, events: int) -> list[bytes]:
-    """A few different bodies of so many events each."""
+def batch_bodies(endpoints: int) -> list[bytes]:
+    """A few different bodies of BATCH_EVENTS each."""
     return [
         orjson.dumps(
-            {"events": [{"type": event_type((start + n) % endpoints), "data": EVENT_DATA} for n in range(events)]}
+            {"events": [{"type": event_type((start + n) % endpoints), "data": EVENT_DATA} for n in range(BATCH_EVENTS)]}
         )
         for start in range(min(endpoints, 8))
     ]
