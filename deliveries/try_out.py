@@ -61,6 +61,8 @@ def try_out(webhook: Subscription, *, event_type: str = TEST_EVENT_TYPE, data: A
     """
     if not webhook.enabled:
         return Objection.WEBHOOK_DISABLED
+    if webhook.paused:
+        return Objection.WEBHOOK_PAUSED
     new = NewEvent(
         type=event_type,
         data=_find_example(event_type) if isinstance(data, Example) else data,

@@ -109,7 +109,10 @@ class Subscription(models.Model):
     entity_type = models.CharField(max_length=128, blank=True)
     action = models.CharField(max_length=32, blank=True)
     payload_filter = models.JSONField(null=True, blank=True, help_text="Which data it wants; empty: any.")
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(default=True, help_text="Whether it is told of what happens.")
+    paused = models.BooleanField(
+        default=False, db_default=False, help_text="What happens is kept for it, and sent when it is resumed."
+    )
     profile = models.ForeignKey(Profile, on_delete=models.PROTECT, default="standard")
     overrides = models.JSONField(
         default=dict, blank=True, help_text="Fields of the profile that are different for this webhook."

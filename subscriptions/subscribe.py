@@ -75,8 +75,8 @@ def create_subscription(account_id: UUID, terms: Terms, *, secret: str | None = 
 def change_subscription(subscription: Subscription, change: Callable[[Terms], Terms]) -> Subscription:
     """Agree on something else: `change` is given the terms as they are, and returns those that shall be.
 
-    It is called again where somebody else was faster. What was held while the subscription was disabled is released when
-    it is enabled. Raises SubscriptionError, BadUidError, ConflictError, or Subscription.DoesNotExist where it was
+    It is called again where somebody else was faster. What was held while the subscription was disabled or paused is
+    released when it is neither. Raises SubscriptionError, BadUidError, ConflictError, or Subscription.DoesNotExist where it was
     deleted meanwhile.
     """
     while True:
@@ -84,12 +84,12 @@ def change_subscription(subscription: Subscription, change: Callable[[Terms], Te
         terms = settle(change(before), before=before)
         if (terms.profile, terms.overrides) != (before.profile, before.overrides):
             _check_profile(terms)
-        if _write(subscription, terms):
+        if _write(subscription, terms, before):
             return subscription
         subscription = Subscription.objects.get(id=subscription.id)
 
 
-def _write(subscription: Subscription, terms: Terms) -> bool:
+def _write(subscription: Subscription, terms: Terms, before: Terms) -> bool:
     """Whether the row was as we know it, and now is as the terms say."""
     columns = to_columns(terms) | {"updated_at": timezone.now()}
     with _naming_what_stands_against_it(), transaction.atomic():
@@ -97,7 +97,7 @@ def _write(subscription: Subscription, terms: Terms) -> bool:
         as_known = Subscription.objects.filter(id=subscription.id, version=subscription.version)
         if not as_known.update(**columns):
             return False
-        if terms.enabled and not subscription.enabled:
+        if terms.takes_deliveries and not before.takes_deliveries:
             _release_on_commit(subscription.id)
     for name, value in columns.items():
         setattr(subscription, name, value)
@@ -160,6 +160,15 @@ def set_enabled(subscription: Subscription, enabled: bool) -> None:
         Subscription.objects.filter(id=subscription.id).update(enabled=enabled)
         subscription.enabled = enabled
         if enabled:
+            _release_on_commit(subscription.id)
+
+
+def set_paused(subscription: Subscription, paused: bool) -> None:
+    """Keep what happens for the subscription, or go on: what was held meanwhile and has not expired is then released."""
+    with transaction.atomic():
+        Subscription.objects.filter(id=subscription.id).update(paused=paused)
+        subscription.paused = paused
+        if not paused:
             _release_on_commit(subscription.id)
 
 

@@ -45,6 +45,8 @@ class Terms:
     payload_filter: Any = None
     """As `parse_filter` reads it; None: any data."""
     enabled: bool = True
+    paused: bool = False
+    """Whether what happens is held for it, and sent when it is resumed."""
     profile: str = DEFAULT_PROFILE.name
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """By the names and in the forms of a profile's row: see `subscriptions.overrides`."""
@@ -53,6 +55,11 @@ class Terms:
     rate_limit_per_second: int | None = None
     concurrency_limit: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def takes_deliveries(self) -> bool:
+        """Whether something may be sent to it now."""
+        return self.enabled and not self.paused
 
 
 def settle(terms: Terms, *, before: Terms | None = None) -> Terms:
@@ -131,6 +138,7 @@ def read_terms(row: Subscription) -> Terms:
         action=row.action,
         payload_filter=row.payload_filter,
         enabled=row.enabled,
+        paused=row.paused,
         profile=str(row.profile_id),
         overrides=row.overrides,
         headers=unseal_headers(row.encrypted_headers),
@@ -152,6 +160,7 @@ def to_columns(terms: Terms) -> dict[str, Any]:
         "action": terms.action,
         "payload_filter": terms.payload_filter,
         "enabled": terms.enabled,
+        "paused": terms.paused,
         "profile_id": terms.profile,
         "overrides": dict(terms.overrides),
         "encrypted_headers": seal_headers(terms.headers),

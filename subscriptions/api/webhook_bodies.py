@@ -142,6 +142,7 @@ class WebhookBody(Body):
     action = Text(**_TEXT, max_length=32, help_text="What is done to it; left out: anything. The pair is unique.")
     filter = serializers.DictField(source="payload_filter", **_NULLABLE, help_text="Which data it wants.")
     enabled = Flag(**_OPTIONAL, help_text="Whether it is told; what is on its way is held meanwhile.")
+    paused = Flag(**_OPTIONAL, help_text="Whether what happens is held for it, and sent when it is resumed.")
     profile = Text(**_NULLABLE, max_length=50, help_text="The delivery profile, by its name.")
     overrides = OverridesBody(**_NULLABLE)
     headers = HeadersField(**_NULLABLE, help_text="Sent with every request. PATCH merges, null takes one away.")

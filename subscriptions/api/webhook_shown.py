@@ -36,6 +36,7 @@ def show_webhook(row: Subscription) -> dict[str, Any]:
         "action": terms.action or None,
         "filter": terms.payload_filter,
         "enabled": terms.enabled,
+        "paused": terms.paused,
         "profile": terms.profile,
         "overrides": {
             camel(name): None if name in _EMPTY and value == "" else value for name, value in terms.overrides.items()
@@ -104,6 +105,7 @@ class WebhookShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
     action = serializers.CharField(allow_null=True)
     filter = serializers.DictField(allow_null=True)
     enabled = serializers.BooleanField()
+    paused = serializers.BooleanField()
     profile = serializers.CharField()
     overrides = OverridesBody()
     headers = HeadersShownField()
@@ -132,6 +134,7 @@ _SHOWN = {
     "action": None,
     "filter": None,
     "enabled": True,
+    "paused": False,
     "profile": "standard",
     "overrides": {},
     "headers": {"X-Environment": "production", "X-Api-Key": {"secret": True}},

@@ -52,6 +52,7 @@ _FILTERS = {
 }
 _PARAMETERS = (
     parameter("enabled", "Those that are enabled, or those that are not.", of=OpenApiTypes.BOOL),
+    parameter("paused", "Those that are paused, or those that are not.", of=OpenApiTypes.BOOL),
     parameter("eventType", "Those whose patterns want events of this type."),
     parameter("entityType", "Those that name this entity type."),
     parameter("action", "Those that name this action."),
@@ -89,6 +90,7 @@ _REPLACED = OpenApiExample(
     request_only=True,
 )
 _DISABLED = OpenApiExample("Disable it", value={"enabled": False}, request_only=True)
+_PAUSED = OpenApiExample("Pause it", value={"paused": True}, request_only=True)
 _FASTER = OpenApiExample(
     "Another deadline, and one header less",
     value={"overrides": {"timeoutSeconds": 5}, "headers": {"X-Environment": None}},
@@ -178,7 +180,7 @@ class OneWebhookView(WebhookView):
         parameters=[ACCOUNT],
         request=WebhookBody,
         responses=answers(200, WebhookShown, 409),
-        examples=[_DISABLED, _FASTER, SHOWN_EXAMPLE],
+        examples=[_DISABLED, _PAUSED, _FASTER, SHOWN_EXAMPLE],
         tags=_TAGS,
     )
     def patch(self, request: Request, webhook: str) -> Response:
@@ -208,8 +210,9 @@ def _select(request: Request) -> QuerySet[Subscription]:
             rows = rows.filter(**{column: text})
     if (event_type := _read_text(request, "eventType")) is not None:
         rows = rows.filter(event_types__overlap=patterns_matching(event_type))
-    if "enabled" in request.query_params:
-        rows = rows.filter(enabled=read_flag(request, "enabled"))
+    for flag in ("enabled", "paused"):
+        if flag in request.query_params:
+            rows = rows.filter(**{flag: read_flag(request, flag)})
     return rows
 
 

@@ -93,6 +93,19 @@ def test_a_disabled_subscription_holds_its_deliveries_until_it_is_enabled(hub: H
     customer.check_story()
 
 
+def test_what_happens_while_a_subscription_is_paused_is_sent_when_it_is_resumed(hub: Hub, customer: Customer) -> None:
+    subscriber = customer.subscribe()
+    hub.application("pause", subscription=subscriber.id, paused=True)
+    customer.emit(20)
+    hub.wait_until(lambda: [one.status for one in customer.deliveries()] == ["held"] * 20, "all twenty held")
+    assert subscriber.requests == []
+
+    hub.application("pause", subscription=subscriber.id, paused=False)
+    customer.wait_until_settled()
+    assert {(one.status, one.attempt_count) for one in customer.deliveries()} == {("delivered", 1)}
+    customer.check_story()
+
+
 def test_an_endpoint_that_hangs_stops_nobody_else(hub: Hub, customer: Customer) -> None:
     # What a slow machine leaves hanging until its deadline is not asked again before the end.
     hanging, prompt = customer.subscribe(HELD, intervals_seconds=[60]), customer.subscribe()

@@ -18,6 +18,7 @@ class Webhook(TypedDict):
     action: str | None
     filter: dict[str, Any] | None
     enabled: bool
+    paused: bool
     profile: str
     overrides: dict[str, Any]
     headers: dict[str, Any]

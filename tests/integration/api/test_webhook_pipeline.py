@@ -94,6 +94,51 @@ def test_a_disabled_webhook_is_sent_nothing_and_enabled_again_gets_what_was_held
     assert read_delivery(delivery_id).status == Status.DELIVERED
 
 
+def test_a_paused_webhook_is_sent_nothing_and_resumed_gets_all_that_happened_meanwhile(
+    api: Client, made: Made, account: Account, receiver: Receiver, listen: Listen
+) -> None:
+    path, subscription = made()
+    before = fail_once(subscription, receiver)
+    api.patch(path, {"paused": True})
+    fan_out([emit("order.shipped", {}, account=account)])
+    delivery_ids = list(Delivery.objects.values_list("id", flat=True))
+    deliver(delivery_ids)
+    assert before in delivery_ids
+    assert (len(delivery_ids), len(receiver.started)) == (2, 1)
+    assert {row.status for row in Delivery.objects.all()} == {Status.HELD}
+
+    listen("maintenance")
+    api.patch(path, {"paused": False})
+    assert [rung.ids for rung in listen("maintenance")] == [[subscription.id]]
+    assert release(subscription.id) == 2
+    deliver(delivery_ids)
+    assert {row.status for row in Delivery.objects.all()} == {Status.DELIVERED}
+
+
+def test_what_is_paused_is_not_released_by_being_enabled_nor_what_is_disabled_by_being_resumed(
+    api: Client, made: Made, receiver: Receiver, listen: Listen
+) -> None:
+    path, subscription = made()
+    (delivery_id,) = make_pending(subscription)
+    api.patch(path, {"enabled": False, "paused": True})
+    deliver([delivery_id])
+    listen("maintenance")
+    for half, other in (({"enabled": True}, {"enabled": False}), ({"paused": False}, {"paused": True})):
+        api.patch(path, half)
+        assert (listen("maintenance"), release(subscription.id)) == ([], 0)
+        api.patch(path, other)
+    assert read_delivery(delivery_id).status == Status.HELD
+    assert receiver.started == []
+
+
+def test_webhooks_are_found_by_whether_they_are_paused(api: Client, made: Made) -> None:
+    path, _ = made()
+    lists = [f"{path.rpartition('/')[0]}?paused={flag}" for flag in ("true", "false")]
+    assert [len(api.get(one).json()["items"]) for one in lists] == [0, 1]
+    api.patch(path, {"paused": True})
+    assert [len(api.get(one).json()["items"]) for one in lists] == [1, 0]
+
+
 def test_what_changes_nothing_of_enabled_rings_for_no_release(api: Client, made: Made, listen: Listen) -> None:
     path, _ = made()
     api.patch(path, {"description": "x"})

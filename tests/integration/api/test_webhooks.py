@@ -85,6 +85,7 @@ def test_a_new_webhook_is_enabled_for_all_types_without_limits_and_with_a_secret
         "action": None,
         "filter": None,
         "enabled": True,
+        "paused": False,
         "profile": "standard",
         "overrides": {},
         "headers": {},
@@ -104,6 +105,7 @@ def test_all_that_can_be_said_of_a_webhook_is_kept_and_null_is_the_same_as_nothi
         "action": "UPDATE",
         "filter": {"total": {"$gte": 100}},
         "enabled": False,
+        "paused": True,
         "profile": "crm",
         "overrides": {"timeoutSeconds": 7.5, "userAgent": None},
         "headers": {"X-Environment": "test"},
@@ -113,7 +115,7 @@ def test_all_that_can_be_said_of_a_webhook_is_kept_and_null_is_the_same_as_nothi
         "metadata": {"team": "logistics"},
     }
     assert make(**said).items() >= said.items()
-    nothing = dict.fromkeys(without(said, "enabled"))
+    nothing = dict.fromkeys(without(said, "enabled", "paused"))
     changing = ("id", "secret", "createdAt", "updatedAt")
     assert without(make(**nothing), *changing) == without(make(), *changing)
 
