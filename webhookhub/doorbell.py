@@ -24,6 +24,7 @@ FANOUT = "fanout"
 DELIVERIES = "deliveries"
 SLOW_DELIVERIES = "deliveries.slow"
 MAINTENANCE = "maintenance"
+QUEUES = (FANOUT, DELIVERIES, SLOW_DELIVERIES, MAINTENANCE)
 
 # Ids in one message: what one claim and one record statement handle well; a message costs as much as ten deliveries.
 CHUNK = 100
@@ -139,7 +140,7 @@ def queues(broker_url: str) -> tuple[Queue, ...]:
     arguments = {"x-queue-type": "quorum"} if broker_url.startswith("amqp") else None
     return tuple(
         Queue(name, Exchange("webhookhub", type="direct"), routing_key=name, queue_arguments=arguments)
-        for name in (FANOUT, DELIVERIES, SLOW_DELIVERIES, MAINTENANCE)
+        for name in QUEUES
     )
 
 

@@ -1,0 +1,5 @@
+"""What an operator asks of a hub: one module for each command of `manage.py hub`.
+
+command     what such a module offers
+status      what is alive, what is waiting, and what is wrong
+"""
