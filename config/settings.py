@@ -151,6 +151,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": WEBHOOKHUB.sweep_seconds,
         "options": {"queue": doorbell.MAINTENANCE, "expires": WEBHOOKHUB.sweep_seconds},
     },
+    "fold tallies": {
+        "task": "deliveries.fold_tallies",
+        "schedule": 5.0,
+        "options": {"queue": doorbell.MAINTENANCE, "expires": 5.0},
+    },
     "maintain partitions": {
         "task": "deliveries.maintain_partitions",
         "schedule": 3600.0,

@@ -12,6 +12,7 @@ outcome     what came back, as one of five outcomes
 schedule    the next attempt and its moment, or the end
 record      attempts and deliveries written, many in one statement
 sweep       whatever time has caught up with is rung again, or ended
+tally       what was counted on the way is added up, by the minute and the hour
 
 What people do to deliveries is in `cancel`, `retry_now`, `replay` and `try_out`; `jobs` does it to many.
 

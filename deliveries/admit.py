@@ -15,6 +15,7 @@ from django.db import connection
 from deliveries.claim import Claim
 from deliveries.hold import HELD_LOOK_AGAIN_SECONDS
 from deliveries.patience import patiently
+from deliveries.tally import COUNT_FAILED
 from subscriptions.endpoints import Endpoint
 from webhookhub.ids import array_literal
 
@@ -90,7 +91,8 @@ def _give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
                 "claimed_at": claimed_at,
                 "crowded": CROWDED,
             }
-            cursor.execute(_GIVE_BACK.format(changes=_CHANGES[refusal]), parameters)
+            statement = _FAIL if refusal is Refusal.EXPUNGED else _GIVE_BACK
+            cursor.execute(statement.format(changes=_CHANGES[refusal]), parameters)
             cursor.execute(_GIVE_BACK_CANCELLED, parameters)
 
 
@@ -98,6 +100,11 @@ _GIVE_BACK = """
     UPDATE webhookhub_delivery
        SET attempt_count = attempt_count - 1, claimed_at = NULL, {changes}
      WHERE id = ANY(%(ids)s::uuid[]) AND status = 'pending' AND claimed_at = %(claimed_at)s
+"""
+# The only one that ends without an attempt and without having been cancelled: it is counted.
+_FAIL = f"""
+    WITH failed AS ({_GIVE_BACK} RETURNING subscription_id, account_id)
+    {COUNT_FAILED.format(failed="failed")}
 """
 _GIVE_BACK_CANCELLED = """
     UPDATE webhookhub_delivery

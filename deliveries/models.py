@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from deliveries import figure_models  # noqa: F401 - Django looks for models here
 from subscriptions.models import Subscription
 from webhookhub import ids
 from webhookhub.models import Account, Event

@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from deliveries.models import LimitState
+from deliveries.tally import forget_old_figures
 from webhookhub.conf import hub_settings
 from webhookhub.ingest.retention import forget_old_keys
 from webhookhub.partitions import create_partitions, default_is_empty, drop_partitions
@@ -20,7 +21,7 @@ LIMIT_STATE_KEPT = timedelta(days=1)
 def maintain(now: datetime | None = None) -> None:
     """Make the partitions that are needed next, drop those past retention, and warn of rows that found none.
 
-    What is not cut by time is forgotten row by row: old states of limits, and idempotency keys.
+    What is not cut by time is forgotten row by row: old states of limits, figures, and idempotency keys.
     """
     moment = now or datetime.now(UTC)
     oldest = moment - timedelta(days=hub_settings().retention_days)
@@ -32,5 +33,6 @@ def maintain(now: datetime | None = None) -> None:
         if not default_is_empty(table):
             logger.warning("rows without a partition of their time", extra={"table": f"{table}_default"})
     LimitState.objects.filter(waiting_at=None, next_free_at__lt=moment - LIMIT_STATE_KEPT).delete()
+    forget_old_figures(moment)
     if forgotten := forget_old_keys():
         logger.info("idempotency keys forgotten", extra={"keys": forgotten})

@@ -13,7 +13,9 @@ from uuid import UUID
 import orjson
 from django.db import DataError, connection
 
+from deliveries.claim import Claim
 from deliveries.engine import Landing
+from deliveries.fan_out import TRIGGER
 from deliveries.models import TEST_TRIGGER, Status
 from deliveries.outcome import Outcome, classify
 from deliveries.patience import patiently
@@ -41,6 +43,8 @@ class Verdict(NamedTuple):
     decision: Decision
     result: Result | None
     """None where nobody knows: the worker was lost."""
+    latency_seconds: float | None = None
+    """From the event's record to a first attempt; None for others, and where the event was replayed."""
 
 
 class NearRetry(NamedTuple):
@@ -73,7 +77,15 @@ def judge(landing: Landing, rng: random.Random) -> Verdict:
             is_only_attempt=claim.trigger == TEST_TRIGGER,
         ),
         result=landing.result,
+        latency_seconds=_latency_seconds(claim, started_at),
     )
+
+
+def _latency_seconds(claim: Claim, started_at: datetime) -> float | None:
+    if claim.attempt_number > 1 or claim.trigger != TRIGGER:
+        return None
+    # The publisher's clock may be ahead of the database's.
+    return max((started_at - claim.fact.created_at).total_seconds(), 0.0)
 
 
 def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[NearRetry]:
@@ -141,6 +153,7 @@ def _row(verdict: Verdict, settings: HubSettings, near_seconds: float) -> dict[s
         "claimed_at": verdict.claimed_at,
         "started_at": verdict.started_at,
         "outcome": verdict.outcome.code,
+        "latency_seconds": verdict.latency_seconds,
         **_move(verdict, settings, near_seconds),
     }
     match verdict.result:
@@ -209,7 +222,7 @@ _RECORD = """
             attempt_id uuid, delivery_id uuid, number integer, claimed_at timestamptz, started_at timestamptz,
             outcome text, status_code smallint, error text,
             dns_ms float, connect_ms float, tls_ms float, first_byte_ms float, total_ms float,
-            peer_address text, connection_reused boolean,
+            peer_address text, connection_reused boolean, latency_seconds float,
             response_headers text, response_body text, response_truncated boolean,
             status text, due_at timestamptz, wake_at timestamptz, finished_at timestamptz, failure_reason text)
     ), attempted AS (
@@ -231,24 +244,35 @@ _RECORD = """
                response_headers = excluded.response_headers, response_body = excluded.response_body,
                response_truncated = excluded.response_truncated
          WHERE webhookhub_delivery_attempt.outcome = 'worker_lost' AND excluded.outcome <> 'worker_lost'
+    ), moved AS (
+        UPDATE webhookhub_delivery AS delivery
+           SET status = CASE delivery.status WHEN 'pending' THEN landed.status ELSE delivery.status END,
+               due_at = coalesce(landed.due_at, delivery.due_at),
+               wake_at = CASE WHEN delivery.status = 'pending' AND landed.status = 'pending'
+                              THEN least(landed.wake_at, delivery.expires_at) END,
+               claimed_at = NULL,
+               finished_at = CASE delivery.status WHEN 'pending' THEN landed.finished_at ELSE delivery.finished_at END,
+               failure_reason = CASE delivery.status WHEN 'pending' THEN coalesce(landed.failure_reason, '')
+                                                     ELSE delivery.failure_reason END,
+               last_outcome = landed.outcome,
+               last_status_code = landed.status_code
+          FROM landed
+         WHERE delivery.id = landed.delivery_id
+           AND delivery.id BETWEEN %(low)s AND %(high)s  -- lets the planner leave out other partitions
+           AND delivery.claimed_at = landed.claimed_at
+           -- What was cancelled on the wire stays so, and is no longer claimed. Written so that the planner does not ask its
+           -- statistics, where nearly all are delivered: it expected one row, and compared each with each.
+           AND CASE delivery.status WHEN 'pending' THEN true WHEN 'cancelled' THEN true ELSE false END
+     RETURNING delivery.id, delivery.subscription_id, delivery.account_id, delivery.status::text, landed.outcome,
+               landed.total_ms, landed.latency_seconds, landed.connection_reused
+    ), tallied AS (
+        -- Whoever moved a delivery counts it, so each attempt is counted once. Added up by `tally`.
+        INSERT INTO webhookhub_tally (
+            subscription_ids, account_ids, outcomes, statuses, total_ms, latency_seconds, connections_reused)
+        SELECT array_agg(subscription_id), array_agg(account_id), array_agg(outcome), array_agg(status),
+               array_agg(total_ms), array_agg(latency_seconds), array_agg(connection_reused)
+          FROM moved
+        HAVING count(*) > 0
     )
-    UPDATE webhookhub_delivery AS delivery
-       SET status = CASE delivery.status WHEN 'pending' THEN landed.status ELSE delivery.status END,
-           due_at = coalesce(landed.due_at, delivery.due_at),
-           wake_at = CASE WHEN delivery.status = 'pending' AND landed.status = 'pending'
-                          THEN least(landed.wake_at, delivery.expires_at) END,
-           claimed_at = NULL,
-           finished_at = CASE delivery.status WHEN 'pending' THEN landed.finished_at ELSE delivery.finished_at END,
-           failure_reason = CASE delivery.status WHEN 'pending' THEN coalesce(landed.failure_reason, '')
-                                                 ELSE delivery.failure_reason END,
-           last_outcome = landed.outcome,
-           last_status_code = landed.status_code
-      FROM landed
-     WHERE delivery.id = landed.delivery_id
-       AND delivery.id BETWEEN %(low)s AND %(high)s  -- lets the planner leave out other partitions
-       AND delivery.claimed_at = landed.claimed_at
-       -- What was cancelled on the wire stays so, and is no longer claimed. Written so that the planner does not ask its
-       -- statistics, where nearly all are delivered: it expected one row, and compared each with each.
-       AND CASE delivery.status WHEN 'pending' THEN true WHEN 'cancelled' THEN true ELSE false END
- RETURNING delivery.id, delivery.status <> 'cancelled'
+    SELECT id, status <> 'cancelled' FROM moved
 """

@@ -26,6 +26,7 @@ from deliveries.outcome import WorkerLost
 from deliveries.record import NearRetry, Verdict, record
 from deliveries.recorder import ring_for
 from deliveries.schedule import schedule
+from deliveries.tally import COUNT_FAILED
 from subscriptions.builtin_profiles import DEFAULT_PROFILE
 from subscriptions.endpoints import load_endpoints
 from subscriptions.profiles import DeliveryProfile
@@ -163,7 +164,7 @@ _WAKE_EVENTS = """
  RETURNING id
 """
 
-_WAKE_DELIVERIES = """
+_WAKE_DELIVERIES = f"""
     WITH woken AS MATERIALIZED (
         SELECT id,
                CASE WHEN status IN ('delivered', 'failed') THEN 'over'
@@ -196,9 +197,9 @@ _WAKE_DELIVERIES = """
                          END
           FROM woken
          WHERE delivery.id = woken.id
-     RETURNING delivery.id, verdict, subscription_id, attempt_count, claimed_at, expires_at, last_outcome, trigger
-    )
+     RETURNING delivery.id, verdict, subscription_id, account_id, attempt_count, claimed_at, expires_at, last_outcome, trigger
+    ), tallied AS ({COUNT_FAILED.format(failed="moved WHERE verdict = 'expired'")})
     SELECT moved.id, verdict, subscription_id, subscription.version, attempt_count, claimed_at, now(), expires_at, last_outcome,
            trigger
       FROM moved LEFT JOIN webhookhub_subscription AS subscription ON subscription.id = subscription_id
-"""
+"""  # noqa: S608 - only texts of our modules

@@ -21,6 +21,7 @@ from deliveries.hold import release
 from deliveries.jobs import RUN_JOB_TASK, run_job
 from deliveries.recorder import group_retries
 from deliveries.sweep import sweep
+from deliveries.tally import FOLD_TASK, fold
 from deliveries.wire import close_wire
 from webhookhub import doorbell
 from webhookhub.events import FAN_OUT_TASK
@@ -62,6 +63,11 @@ def deliver_task(self: Task[Any, None], delivery_ids: Sequence[str]) -> None:
 @shared_task(name="deliveries.sweep")
 def sweep_task() -> None:
     sweep()
+
+
+@shared_task(name=FOLD_TASK)
+def fold_tallies_task() -> None:
+    fold()
 
 
 @shared_task(name="deliveries.release")
