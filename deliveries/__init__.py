@@ -14,6 +14,8 @@ record      attempts and deliveries written, many in one statement
 sweep       whatever time has caught up with is rung again, or ended
 tally       what was counted on the way is added up, by the minute and the hour
 
+What is outstanding, and what was recorded lately, is read in `figures`; `operating` shows it to operators.
+
 What people do to deliveries is in `cancel`, `retry_now`, `replay` and `try_out`; `jobs` does it to many.
 
 `deliver` runs a batch from claim to record, `wire`, `recorder` and `token_desk` are what a worker process keeps open, `tasks`

@@ -86,13 +86,19 @@ def ring_on_commit(task: str, ids: Sequence[UUID], *, queue: str) -> None:
 
 def waiting(queue: str) -> int:
     """Messages that wait in `queue`; none where the broker is away, which the ring that follows finds out and says."""
+    depths = read_depths([queue])
+    return 0 if depths is None else depths[queue]
+
+
+def read_depths(queues: Sequence[str] = QUEUES) -> dict[str, int] | None:
+    """Messages that wait in each of the queues; None where the broker is away."""
     try:
         with current_app.connection_or_acquire() as connection:
             # Without it kombu fails with an AttributeError of its own where nobody listens.
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
-            return _count(connection, queue)
+            return {queue: _count(connection, queue) for queue in queues}
     except BROKER_ERRORS:
-        return 0
+        return None
 
 
 def _count(connection: Any, queue: str) -> int:

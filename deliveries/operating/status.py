@@ -15,11 +15,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Options, out: TextIO) -> int:
     """1 where the broker does not answer."""
-    if not doorbell.broker_answers():
+    depths = doorbell.read_depths()
+    if depths is None:
         out.write("the broker cannot be reached\n")
         return 1
-    for queue in doorbell.QUEUES:
-        out.write(f"{queue:<20} {doorbell.waiting(queue):>8} messages\n")
+    for queue, messages in depths.items():
+        out.write(f"{queue:<20} {messages:>8} messages\n")
     return 0
 
 
