@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from webhookhub.conf import HubSettings, describe_problems, split_commas
 
 PREFIX = "WEBHOOKHUB_"
+# Beginnings of variables that are no settings of the hub: what a checkout's commands, their tests, demo and benchmark tell
+# each other, and what Kubernetes sets in every container beside a Service called `webhookhub`.
+_OTHERS = ("STATE", "PORT", "PYTHON", "TEST_", "DEMO_", "NAIVE", "BENCHMARK", "SERVICE_")
+READ_ELSEWHERE = tuple(PREFIX + name for name in _OTHERS)
 
 
 class Environment(BaseSettings):
@@ -75,3 +82,22 @@ def read_environment() -> tuple[Environment, HubSettings]:
     assert isinstance(service, Environment)
     assert isinstance(hub, HubSettings)
     return service, hub
+
+
+def unknown_variables(names: Iterable[str] | None = None) -> dict[str, str]:
+    """The environment's variables that look like the hub's and that nobody reads, each with the one that may be meant, or ""."""
+    settings = _variables()
+    given = {name.upper() for name in (os.environ if names is None else names)}
+    unknown = [name for name in given - set(settings.values()) if name.startswith(PREFIX)]
+    return {name: _likeliest(name, settings) for name in sorted(unknown) if not name.startswith(READ_ELSEWHERE)}
+
+
+def _variables() -> dict[str, str]:
+    """The name of every setting in capitals, and the variable that it is read from."""
+    fields = {**Environment.model_fields, **HubEnvironment.model_fields}
+    return {name.upper(): str(field.validation_alias or PREFIX + name.upper()) for name, field in fields.items()}
+
+
+def _likeliest(name: str, settings: dict[str, str]) -> str:
+    close = get_close_matches(name.removeprefix(PREFIX), settings, n=1, cutoff=0.5)
+    return settings[close[0]] if close else ""

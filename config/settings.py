@@ -6,12 +6,14 @@ from pathlib import Path
 
 import dj_database_url
 
-from config.environment import read_environment
+from config.environment import read_environment, unknown_variables
 from config.logging import logging_settings
 from webhookhub import doorbell
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT, WEBHOOKHUB = read_environment()
+# Named at every start and by `manage.py check`: a setting that was misspelt has its default in force.
+WEBHOOKHUB_UNKNOWN_VARIABLES = unknown_variables()
 
 # ------------------------------------------------------------------------------------------------ Django
 SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value()

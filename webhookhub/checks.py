@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
@@ -34,3 +35,21 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
         hint = "Make it longer, or give no profile a timeout near the longest: a lease that ends early sends twice."
         return [Warning(message, hint=hint, id="webhookhub.W003")]
     return []
+
+
+def check_variables(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """W004: an environment variable looks like a setting and is none."""
+    return [
+        Warning(
+            f"the environment variable {name} is no setting of the hub, and nothing reads it",
+            hint=f"Did you mean {meant}?" if meant else "docs/configuration.md lists every setting.",
+            id="webhookhub.W004",
+        )
+        for name, meant in unknown_variables().items()
+    ]
+
+
+def unknown_variables() -> dict[str, str]:
+    """What the hub's own service found in its environment, each with what may be meant; empty in other projects."""
+    found: dict[str, str] = getattr(django_settings, "WEBHOOKHUB_UNKNOWN_VARIABLES", {})
+    return found

@@ -21,6 +21,8 @@ _HEAD = """\
 
 The hub's own service reads everything from environment variables, once, when a process starts. A value that is wrong
 stops the process with a message that names every wrong variable and what would be right. Lists are written with commas.
+A variable that begins with `WEBHOOKHUB_` and is none of these changes nothing: every process says so when it starts, with
+the one that may be meant, and so do `manage.py check` and `manage.py hub doctor`.
 
 As apps in your own Django project, the hub reads no environment variables: the settings of the second table are keys
 of `WEBHOOKHUB = {...}` in your Django settings, by their names in lower case and without the prefix, such as

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import Environment, read_environment
+from config.environment import PREFIX, Environment, read_environment, unknown_variables
 from webhookhub.conf import HubSettings
 
 
@@ -101,6 +101,25 @@ def test_the_wrong_variables_of_both_halves_are_named_at_once(monkeypatch: pytes
     monkeypatch.setenv("WEBHOOKHUB_RETENTION_DAYS", "0")
     with pytest.raises(ImproperlyConfigured, match=r"log_level.*retention_days"):
         read_environment()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("RETENTION_DAY", "WEBHOOKHUB_RETENTION_DAYS"),
+        ("LEASE", "WEBHOOKHUB_LEASE_SECONDS"),
+        ("sweep_second", "WEBHOOKHUB_SWEEP_SECONDS"),
+        ("DATABASE_URL", "DATABASE_URL"),
+        ("XYZZY", ""),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_one_that_may_be_meant(given: str, meant: str) -> None:
+    assert unknown_variables([PREFIX + given]) == {PREFIX + given.upper(): meant}
+
+
+@pytest.mark.parametrize("name", ["RETENTION_DAYS", "log_format", "STATE", "PORT_8000_TCP"])
+def test_what_is_a_setting_or_somebody_else_s_is_not_misspelt(name: str) -> None:
+    assert unknown_variables([PREFIX + name, "DATABASE_URL", "PATH"]) == {}
 
 
 def test_no_secret_is_shown_with_the_settings_or_with_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
