@@ -13,7 +13,7 @@ from webhookhub import doorbell
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT, WEBHOOKHUB = read_environment()
 # Named at every start and by `manage.py check`: a setting that was misspelt has its default in force.
-WEBHOOKHUB_UNKNOWN_VARIABLES = unknown_variables()
+UNKNOWN_HUB_VARIABLES = unknown_variables()
 
 # ------------------------------------------------------------------------------------------------ Django
 SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value()

@@ -51,5 +51,5 @@ def check_variables(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
 
 def unknown_variables() -> dict[str, str]:
     """What the hub's own service found in its environment, each with what may be meant; empty in other projects."""
-    found: dict[str, str] = getattr(django_settings, "WEBHOOKHUB_UNKNOWN_VARIABLES", {})
+    found: dict[str, str] = getattr(django_settings, "UNKNOWN_HUB_VARIABLES", {})
     return found

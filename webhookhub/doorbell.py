@@ -5,11 +5,12 @@ Nothing depends on a message: where the broker is away, the ring is dropped with
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from celery import current_app
@@ -30,6 +31,8 @@ QUEUES = (FANOUT, DELIVERIES, SLOW_DELIVERIES, MAINTENANCE)
 CHUNK = 100
 # After a failed ring nobody tries for so long: whoever records events must not wait for a dead broker again and again.
 QUIET_SECONDS = 5.0
+# For RabbitMQ to say that it takes no messages: it does so at once, or not at all.
+ALARM_SECONDS = 1.0
 # A broker that is away, and one that refuses us: kombu hands on as it is what RabbitMQ says of a password, a virtual host
 # or a queue of another type.
 BROKER_ERRORS: tuple[type[Exception], ...] = (
@@ -116,6 +119,69 @@ def broker_answers() -> bool:
     except BROKER_ERRORS:
         return False
     return True
+
+
+class BrokerFacts(NamedTuple):
+    """What a broker says of itself. What it does not tell is as it should be."""
+
+    product: str
+    """redis, valkey or RabbitMQ."""
+    version: str
+    eviction_policy: str = "noeviction"
+    is_persistent: bool = True
+    memory_used_bytes: int = 0
+    memory_max_bytes: int = 0
+    """0: no limit."""
+    clients: int = 0
+    clients_max: int = 0
+    """0: not known."""
+    takes_messages: bool = True
+    """Not while RabbitMQ is short of memory or disk: it lets everybody wait who publishes."""
+
+
+def ask_broker() -> BrokerFacts:
+    """What can be asked of it with a client's rights. Raises one of BROKER_ERRORS."""
+    is_rabbitmq = current_app.conf.broker_url.startswith("amqp")
+    # A confirmation would not come from a broker that takes no messages.
+    options = {"confirm_publish": False} if is_rabbitmq else {}
+    with current_app.connection_for_write(transport_options=options) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        return _ask_rabbitmq(connection) if is_rabbitmq else _ask_redis(connection)
+
+
+def _ask_rabbitmq(connection: Any) -> BrokerFacts:
+    said = connection.connection.server_properties
+    blocked: list[str] = []
+    connection.connection.on_blocked = blocked.append
+    # It tells nobody of an alarm but those who publish: to a queue that there is not, so nothing is kept.
+    connection.Producer().publish("", exchange="", routing_key=f"{FANOUT}.nobody")
+    with contextlib.suppress(TimeoutError):
+        connection.drain_events(timeout=ALARM_SECONDS)
+    return BrokerFacts(product=str(said["product"]), version=str(said["version"]), takes_messages=not blocked)
+
+
+def _ask_redis(connection: Any) -> BrokerFacts:
+    client = connection.default_channel.client
+    said = client.info()
+    is_valkey = said.get("server_name") == "valkey"
+    return BrokerFacts(
+        product="valkey" if is_valkey else "redis",
+        version=str(said["valkey_version" if is_valkey else "redis_version"]),
+        eviction_policy=said["maxmemory_policy"],
+        is_persistent=bool(said["aof_enabled"]) or _has_snapshots(client),
+        memory_used_bytes=said["used_memory"],
+        memory_max_bytes=said["maxmemory"],
+        clients=said["connected_clients"],
+        clients_max=said.get("maxclients", 0),
+    )
+
+
+def _has_snapshots(client: Any) -> bool:
+    """Whether Redis is set to save what it holds; it counts as set where we may not ask."""
+    try:
+        return bool(client.config_get("save").get("save"))
+    except redis.Transport.channel_errors:
+        return True
 
 
 def countdown_is_safe() -> bool:

@@ -21,15 +21,17 @@ _GRID_START = datetime(2020, 1, 6, tzinfo=UTC)
 
 def create_partitions(table: str, *, now: datetime) -> list[str]:
     """Make the partitions of `table` that hold BEHIND before `now` to AHEAD of it; returns the names of the new ones."""
-    existing = {name for name, _ in _partitions(table)}
-    made = []
-    for start in _starts(now - BEHIND, now + AHEAD):
-        name = f"{table}_{start:%Y%m%d}"
-        if name in existing:
-            continue
+    missing = missing_partitions(table, now - BEHIND, now + AHEAD)
+    for name, start in missing.items():
         _make_partition(table, name, start)
-        made.append(name)
-    return made
+    return list(missing)
+
+
+def missing_partitions(table: str, first: datetime, last: datetime) -> dict[str, datetime]:
+    """The partitions that `table` needs for `first` to `last` and does not have, each with its first moment."""
+    existing = {name for name, _ in _partitions(table)}
+    needed = {f"{table}_{start:%Y%m%d}": start for start in _starts(first, last)}
+    return {name: start for name, start in needed.items() if name not in existing}
 
 
 def _make_partition(table: str, name: str, start: datetime) -> None:

@@ -2,4 +2,5 @@
 
 command     what such a module offers
 status      what is alive, what is waiting, and what is wrong
+doctor      what of the settings, servers and limits is wrong, and what to do about it
 """

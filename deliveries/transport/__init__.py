@@ -24,6 +24,7 @@ __all__ = [
     "TransportClosed",
     "TransportName",
     "TransportOptions",
+    "libcurl_version",
     "open_transport",
 ]
 
@@ -40,3 +41,8 @@ def open_transport(name: TransportName, options: TransportOptions) -> Transport:
     """Return a transport of this kind; its threads begin with its first request."""
     transport: Transport = resolve_name(_TRANSPORTS[name])(options)
     return transport
+
+
+def libcurl_version() -> str:
+    """The version of the libcurl that the transport `curl` sends with."""
+    return str(resolve_name("pycurl").version_info()[1])

@@ -35,6 +35,8 @@ POSTGRES_SETTINGS = {
     "random_page_cost": "1.1",
     # Compiling a query takes longer than running one of ours.
     "jit": "off",
+    # No transaction of the hub's is idle; one whose client vanished must not keep its locks.
+    "idle_in_transaction_session_timeout": "60s",
     "fsync": "on",
     "synchronous_commit": "on",
     "timezone": "UTC",

@@ -45,8 +45,15 @@ class RabbitMQNode(EmbeddedServer):
 
     def drop_connections(self) -> None:
         """Close every client's connection, and go on."""
+        self._control("close_all_connections", "a test")
+
+    def limit_memory(self, share: float) -> None:
+        """From this share of the machine's memory on it takes no messages: 0 is at once, 0.4 is usual."""
+        self._control("set_vm_memory_high_watermark", str(share))
+
+    def _control(self, *command: str) -> None:
         subprocess.run(
-            [find_program("rabbitmqctl"), "-q", "-n", NODE_NAME, "close_all_connections", "a test"],
+            [find_program("rabbitmqctl"), "-q", "-n", NODE_NAME, *command],
             env=self._environment(),
             cwd=self.data,
             user=None if self._account is None else self._account.uid,

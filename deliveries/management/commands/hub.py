@@ -6,16 +6,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from deliveries.operating import status
+from deliveries.operating import doctor, status
 from deliveries.operating.command import HubCommand
 
-COMMANDS: tuple[HubCommand, ...] = (status.COMMAND,)
+COMMANDS: tuple[HubCommand, ...] = (status.COMMAND, doctor.COMMAND)
 
 
 class Command(BaseCommand):
     """Run the command that is named; its exit code is this one's."""
 
     help = "Look at a running hub. Exit code: 0 where all is well, 1 where something is wrong."
+    # The doctor has to start, whatever they say: it passes on what they find.
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One sub-command for each of COMMANDS, with its own options."""
