@@ -8,7 +8,10 @@ import pytest
 
 from subscriptions.models import Subscription
 from subscriptions.subscribe import subscribe
+from tests.workers import use_own_broker
 from webhookhub.models import Account
+
+use_own_broker()
 
 
 @pytest.fixture

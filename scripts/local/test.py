@@ -11,11 +11,14 @@ from scripts.local.hub import hub_environment
 from scripts.local.servers import local_servers
 from scripts.local.state import temporary_state
 
+# Without arguments, all tests: two at a time, as most of the acceptance tests' time is waiting. Those of a file share a hub.
+ALL_TESTS = ("-n", "2", "--dist", "loadfile")
+
 
 def main() -> int:
     enter(DEVELOPMENT)
     with temporary_state() as state, local_servers(state) as servers:
-        command = [sys.executable, "-P", "-m", "pytest", *sys.argv[1:]]
+        command = [sys.executable, "-P", "-m", "pytest", *(sys.argv[1:] or ALL_TESTS)]
         return run_in_foreground(command, environment=hub_environment(state, servers))
 
 
