@@ -46,6 +46,8 @@ class EmployeeMetadataShown(serializers.Serializer):  # type: ignore[type-arg]  
 class EmployeeView(HubView):
     """The key that the request came with."""
 
+    # Its own clients may send parameters that this hub does not know, as to any version of that interface.
+    refuses_unknown_parameters = False
     rights: ClassVar = {"GET": None}
 
     @extend_schema(
@@ -83,6 +85,7 @@ class EmployeeView(HubView):
 class EmployeeMetadataView(HubView):
     """What employees are."""
 
+    refuses_unknown_parameters = False
     rights: ClassVar = {"GET": None}
 
     @extend_schema(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,12 @@ def invalid(field: str, message: str) -> Problem:
     """One field is wrong: the body as a whole where it has no name."""
     detail = f"{field}: {message}" if field else message
     return Problem(422, "invalid", detail, errors=[FieldError(field=field, message=message)])
+
+
+def unknown_parameter(name: str, known: Iterable[str]) -> Problem:
+    """Nobody reads this query parameter."""
+    there_are = ", ".join(sorted(known))
+    return invalid(name[:60], f"is no parameter here; there are {there_are}" if there_are else "is no parameter here")
 
 
 def unavailable(detail: str) -> Problem:

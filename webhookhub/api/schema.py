@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
+from rest_framework.views import APIView
 
 from webhookhub.api.paging import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -83,6 +84,14 @@ def parameter(
 ) -> OpenApiParameter:
     """A query parameter; with `many` it may be repeated, or hold several values between commas."""
     return OpenApiParameter(name, of, many=many, description=words, **more)
+
+
+def documented_parameters(view: APIView, method: str) -> frozenset[str]:
+    """The query parameters that the document names for this method of the view: what `extend_schema` was given."""
+    schema: Any = getattr(view, method.lower()).kwargs["schema"]()
+    schema.view, schema.method = view, method
+    parameters: list[OpenApiParameter] = schema.get_override_parameters()
+    return frozenset(one.name for one in parameters if one.location == OpenApiParameter.QUERY)
 
 
 ACCOUNT = parameter("account", "For operators: whose, as `acc_…` or the account's uid.")

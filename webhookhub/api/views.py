@@ -14,12 +14,16 @@ from rest_framework.views import APIView
 from webhookhub import ids
 from webhookhub.api.authentication import KeyAuthentication
 from webhookhub.api.parsing import StrictJSONParser
-from webhookhub.api.problems import Problem, answer_exception, invalid, not_found
+from webhookhub.api.problems import Problem, answer_exception, invalid, not_found, unknown_parameter
 from webhookhub.api.rendering import AcceptNegotiation, JSONRenderer
+from webhookhub.api.schema import documented_parameters
 from webhookhub.callers import Caller
 from webhookhub.errors import BadIdError
 from webhookhub.models import Account
 from webhookhub.roles import Right
+
+# Read wherever there is an account in view.
+ACCOUNT_PARAMETER = "account"
 
 
 class HubView(APIView):
@@ -31,11 +35,26 @@ class HubView(APIView):
     needs_webhooks: ClassVar[bool] = False
 
     authentication_classes = (KeyAuthentication,)
+    # Whether query parameters that the OpenAPI document does not name are refused, so that a misspelt filter is noticed.
+    refuses_unknown_parameters: ClassVar[bool] = True
+
     # `check_permissions` says it all. REST framework's default would have the OpenAPI document say that no key is needed.
     permission_classes = ()
     parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AcceptNegotiation
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raises a Problem for whoever may not call, and for parameters that nobody reads."""
+        super().initial(request, *args, **kwargs)
+        if self.refuses_unknown_parameters and request.query_params:
+            self._check_parameters(request)
+
+    def _check_parameters(self, request: Request) -> None:
+        known = documented_parameters(self, "GET" if request.method == "HEAD" else str(request.method))
+        for name in request.query_params:
+            if name not in known and name != ACCOUNT_PARAMETER:
+                raise unknown_parameter(name, known)
 
     def check_permissions(self, request: Request) -> None:
         """Raises a Problem (403) that says what is missing."""
@@ -78,7 +97,7 @@ def account_in_view(request: Request) -> UUID | None:
     None where an operator names none, which means all. Raises a Problem: 404 for an account that is not the caller's.
     """
     own = caller_of(request).account_id
-    named = request.query_params.get("account")
+    named = request.query_params.get(ACCOUNT_PARAMETER)
     if named is None or (own is not None and named == ids.show("account", own)):
         return own
     account_id = find_account_id(named)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from django.db import connection
 
-from webhookhub.api.problems import Problem
+from webhookhub.api.problems import Problem, unknown_parameter
 from webhookhub.conf import hub_settings
 from webhookhub.ingest.answer import Answer, answer, answer_problem
 from webhookhub.ingest.group import GroupCommit
@@ -33,6 +33,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Path, and whether it takes a batch.
 ROUTES: Final = {"/api/v1/events": False, "/api/v1/events/batch": True}
+# What either takes in its query.
+_PARAMETERS: Final = {False: ("account",), True: ("account", "partial")}
 _TIMED_OUT = "the body did not come"
 # A body that has not come by then never will; whoever sends it that slowly holds a place that others want.
 BODY_TIMEOUT_SECONDS = 30.0
@@ -201,14 +203,18 @@ def _read_head(scope: Scope) -> tuple[IngestRequest, bytes]:
             case b"idempotency-key":
                 idempotency_key = value.decode("latin-1")
     query = scope["query_string"]
-    parameters = parse_qs(query.decode("latin-1")) if query else {}
+    parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
+    is_batch = ROUTES[scope["path"]]
+    for name in parameters:
+        if name not in _PARAMETERS[is_batch]:
+            raise unknown_parameter(name, _PARAMETERS[is_batch])
     request = IngestRequest.read(
         authorization.decode("latin-1"),
         content_type=content_type.decode("latin-1"),
         idempotency_key=idempotency_key,
         account=parameters.get("account", [None])[0],
         partial=parameters.get("partial", ["false"])[-1],
-        is_batch=ROUTES[scope["path"]],
+        is_batch=is_batch,
     )
     return request, content_length
 

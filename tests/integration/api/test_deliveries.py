@@ -129,7 +129,6 @@ CASES: list[tuple[dict[str, Any], set[str]]] = [
     ({"eventType": "order.waiting", "statusCodeClass": "5xx"}, {"waiting"}),
     ({"eventType": "order.waiting", "correlationId": "case-moved"}, set()),
     ({"status": "delivered", "correlationId": "case-delivered"}, {"delivered"}),
-    ({"unknown": "parameter"}, ORDERS | PRODUCTS),
 ]
 
 

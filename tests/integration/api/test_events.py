@@ -166,7 +166,6 @@ CASES: list[tuple[dict[str, Any], list[int]]] = [
     ({"action": "DELETE"}, [3]),
     ({"entityType": "product", "action": "UPDATE"}, [2]),
     ({"correlationId": "c-2", "action": "UPDATE"}, []),
-    ({"unknown": "parameter"}, [3, 2, 1, 0]),
 ]
 
 

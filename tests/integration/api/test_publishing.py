@@ -279,6 +279,12 @@ def test_an_account_that_is_not_there_is_404_and_nothing_is_recorded(publish: Pu
     assert not IdempotencyKey.objects.exists()
 
 
+@pytest.mark.parametrize(("batch", "query"), [(False, "partial=true"), (False, "acount=x"), (True, "partail=true")])
+def test_a_parameter_that_nobody_reads_is_refused(publish: Publish, batch: bool, query: str) -> None:
+    refused = publish({"events": [SHIPPED]} if batch else SHIPPED, batch=batch, query=query)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, query.partition("=")[0])
+
+
 def test_another_account_cannot_be_named(publish: Publish, foreign_account: Account) -> None:
     assert publish(SHIPPED, query=f"account={ids.show('account', foreign_account.id)}").status == 404
 
