@@ -11,7 +11,14 @@ from uuid import UUID
 import billiard.pool
 from celery import Task, shared_task
 from celery.exceptions import Reject
-from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown, worker_shutdown
+from celery.signals import (
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from deliveries import partitions
@@ -25,6 +32,8 @@ from deliveries.tally import FOLD_TASK, fold
 from deliveries.wire import close_wire
 from webhookhub import doorbell
 from webhookhub.events import FAN_OUT_TASK
+from webhookhub.models import ProcessKind
+from webhookhub.presence import Presence, see_beat
 
 logger = logging.getLogger("webhookhub.tasks")
 
@@ -62,6 +71,7 @@ def deliver_task(self: Task[Any, None], delivery_ids: Sequence[str]) -> None:
 
 @shared_task(name="deliveries.sweep")
 def sweep_task() -> None:
+    see_beat()
     sweep()
 
 
@@ -124,6 +134,29 @@ def collect_rarely(**_: object) -> None:
 def end_in_time(**_: object) -> None:
     """A worker's process does not outstay the grace that its machine gives it."""
     billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = LAST_WORD_TENTHS
+
+
+@worker_ready.connect
+def appear(sender: Any, **_: object) -> None:
+    """The worker's main process says that it is there, until it ends."""
+    global _presence  # noqa: PLW0603 - a process is one worker
+    _presence = Presence(
+        ProcessKind.WORKER,
+        sender.hostname,
+        queues=sorted(sender.app.amqp.queues.consume_from),
+        children=sender.controller.concurrency,
+    )
+    _presence.start()
+
+
+@worker_shutdown.connect
+def disappear(**_: object) -> None:
+    """A worker that was told to end is missed by nobody."""
+    if _presence is not None:
+        _presence.end()
+
+
+_presence: Presence | None = None
 
 
 @worker_process_shutdown.connect

@@ -161,6 +161,34 @@ class IdempotencyKey(models.Model):
         return str(self.key)
 
 
+class ProcessKind(models.TextChoices):
+    """What a process of the hub is for."""
+
+    WORKER = "worker"
+    WEB = "web"
+    BEAT = "beat"  # seen whenever a sweep runs that it asked for
+
+
+class Process(models.Model):
+    """A process of the hub that says from time to time that it is there. `presence` knows who writes and who reads this."""
+
+    pk = models.CompositePrimaryKey("kind", "name")
+    kind = models.CharField(max_length=16, choices=ProcessKind.choices)
+    name = models.CharField(max_length=200)
+    queues = ArrayField(models.TextField(), default=list, help_text="What a worker takes messages from.")
+    children = models.PositiveIntegerField(default=0, help_text="Processes that a worker works with.")
+    waiting_events = models.PositiveIntegerField(default=0, help_text="Events that a web process has yet to record.")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "webhookhub_process"
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
 def account_id_of(account: Account | UUID | str) -> UUID:
     """The id behind an account, its UUID, or its shown id. Raises BadIdError."""
     match account:

@@ -50,7 +50,7 @@ def read_backlog() -> Backlog:
     is_exact = rows <= MOST_COUNTED
     return Backlog(
         pending=pending if is_exact else max(pending, _estimate(Status.PENDING)),
-        held=held if is_exact else max(held, _estimate(Status.HELD)),
+        held=held if held <= MOST_COUNTED else max(held, _estimate(Status.HELD)),
         due=due,
         is_exact=is_exact,
         oldest_due_seconds=float(oldest_due_seconds),
@@ -79,7 +79,8 @@ _OUTSTANDING = """
            AND status = 'pending' AND due_at <= now() AND (SELECT count(*) FROM first) = %(rows)s
          ORDER BY wake_at DESC LIMIT %(end_rows)s
     )
-    SELECT count(*), count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'held'),
+    SELECT count(*), count(*) FILTER (WHERE status = 'pending'),
+           (SELECT count(*) FROM (SELECT FROM webhookhub_delivery WHERE status = 'held' LIMIT %(rows)s) AS held),
            count(*) FILTER (WHERE status = 'pending' AND due_at <= now()),
            coalesce(extract(epoch FROM now() - least(min(due_at) FILTER (WHERE status = 'pending' AND due_at <= now()),
                                                      (SELECT min(due_at) FROM last))), 0),

@@ -41,6 +41,7 @@ _TABLES = (
     "webhookhub_figures_minute",
     "webhookhub_figures_hour",
     "webhookhub_counter",
+    "webhookhub_process",
     "webhookhub_account",
     "django_admin_log",
     "django_session",
