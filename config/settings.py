@@ -40,8 +40,9 @@ INSTALLED_APPS = [
     "deliveries",
 ]
 MIDDLEWARE = [
-    # First: whoever asks for health names no host of ours and speaks no HTTPS.
+    # First: whoever asks for health or figures names no host of ours and speaks no HTTPS.
     "webhookhub.health.HealthMiddleware",
+    "deliveries.metrics.page.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

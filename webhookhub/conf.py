@@ -107,6 +107,11 @@ class HubSettings(BaseModel):
         default=30, ge=1, description="Days for which events, deliveries and attempts are kept."
     )
 
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What Prometheus sends as `Authorization: Bearer …` to read /metrics; empty: there is no such page.",
+    )
+
     @field_validator("encryption_keys", "allow_cidrs", mode="before")
     @classmethod
     def split_commas(cls, value: Any) -> Any:

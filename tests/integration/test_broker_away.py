@@ -14,6 +14,7 @@ from django.db import transaction
 from django.test import RequestFactory
 
 from deliveries.fan_out import fan_out
+from deliveries.metrics.families import HubCollector
 from deliveries.models import Delivery
 from deliveries.sweep import sweep
 from subscriptions.models import Subscription
@@ -121,3 +122,11 @@ def test_what_was_recorded_meanwhile_is_rung_by_the_sweep(
     let_pass(60)
     sweep()
     assert [rung.ids for rung in listen("fanout")] == [[event_id]]
+
+
+@pytest.mark.usefixtures("broker_away", "db")
+def test_the_metrics_say_so_and_lose_no_other_figure() -> None:
+    samples = {sample.name: sample.value for family in HubCollector().collect() for sample in family.samples}
+    assert samples["webhookhub_broker_up"] == 0
+    assert "webhookhub_queue_messages" not in samples
+    assert {"webhookhub_oldest_due_seconds", "webhookhub_attempts_total"} <= samples.keys()

@@ -10,10 +10,12 @@ import pytest
 from django.db import connection, transaction
 
 from deliveries import partitions
+from deliveries.figure_models import WHOLE_HUB, HourFigures, MinuteFigures
 from deliveries.models import Delivery, DeliveryAttempt
 from subscriptions.models import Subscription
 from tests.integration.plans import Explain
 from tests.integration.rows import make_pending
+from webhookhub.conf import hub_settings
 from webhookhub.events import emit
 from webhookhub.ids import attempt_ids, moment_of, new_id
 from webhookhub.models import Account, Event
@@ -168,3 +170,14 @@ def test_a_partition_made_later_leaves_the_room_that_claims_need_as_the_first_on
         rooms = dict(cursor.fetchall())
     assert made in rooms
     assert set(map(tuple, rooms.values())) == {("fillfactor=50",)}
+
+
+def test_maintenance_forgets_old_figures() -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=hub_settings().retention_days, hours=2)
+    zeros = dict.fromkeys(("attempts", "accepted", "declined", "unanswered", "lost", "delivered", "failed"), 0)
+    for model in (MinuteFigures, HourFigures):
+        model.objects.create(
+            subscription_id=WHOLE_HUB, starts_at=long_ago, **zeros, reused=0, timed=0, total_ms=0, durations=[]
+        )
+    partitions.maintain()
+    assert (MinuteFigures.objects.count(), HourFigures.objects.count()) == (0, 0)

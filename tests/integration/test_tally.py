@@ -14,10 +14,9 @@ from deliveries.admit import Refusal, give_back
 from deliveries.cancel import cancel
 from deliveries.claim import Claim, claim
 from deliveries.figure_models import BOUNDS_SECONDS, WHOLE_HUB, Counter, HourFigures, MinuteFigures, Tally
-from deliveries.partitions import maintain
 from deliveries.record import record_landings
 from deliveries.sweep import sweep
-from deliveries.tally import fold
+from deliveries.tally import fold, forget_old_figures
 from deliveries.transport import FailureKind, NoAnswer, Result, Timings
 from subscriptions.models import Subscription
 from tests.integration.rows import (
@@ -235,9 +234,9 @@ def test_minutes_are_forgotten_after_two_days_hours_with_their_deliveries_and_co
     settle(claimed(subscription), answered())
     fold()
     now = datetime.now(UTC)
-    maintain(now + timedelta(hours=49))
+    forget_old_figures(now + timedelta(hours=49))
     assert (MinuteFigures.objects.count(), HourFigures.objects.count()) == (0, 2)
-    maintain(now + timedelta(days=hub_settings().retention_days, hours=1))
+    forget_old_figures(now + timedelta(days=hub_settings().retention_days, hours=1))
     assert (HourFigures.objects.count(), counters("attempts")) == (0, {"delivered": 1})
 
 

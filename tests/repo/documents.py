@@ -11,6 +11,7 @@ from scripts.local.state import CHECKOUT
 
 README = CHECKOUT / "README.md"
 BEHAVIOUR = CHECKOUT / "docs" / "behaviour.md"
+OPERATIONS = CHECKOUT / "docs" / "operations.md"
 DOCUMENTS = (README, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANGELOG.md", *sorted((CHECKOUT / "docs").glob("*.md")))
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
