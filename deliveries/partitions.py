@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
+from deliveries.forget import ring_for_orphans
 from deliveries.models import LimitState
 from deliveries.tally import forget_old_figures
 from webhookhub.conf import hub_settings
@@ -21,7 +22,8 @@ LIMIT_STATE_KEPT = timedelta(days=1)
 def maintain(now: datetime | None = None) -> None:
     """Make the partitions that are needed next, drop those past retention, and warn of rows that found none.
 
-    What is not cut by time is forgotten row by row: old states of limits, figures, and idempotency keys.
+    What is not cut by time is forgotten row by row: old states of limits, figures, idempotency keys, and what deleted accounts
+    recorded.
     """
     moment = now or datetime.now(UTC)
     oldest = moment - timedelta(days=hub_settings().retention_days)
@@ -36,3 +38,4 @@ def maintain(now: datetime | None = None) -> None:
     forget_old_figures(moment)
     if forgotten := forget_old_keys():
         logger.info("idempotency keys forgotten", extra={"keys": forgotten})
+    ring_for_orphans()

@@ -24,6 +24,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from deliveries import partitions
 from deliveries.deliver import deliver
 from deliveries.fan_out import DELIVER_TASK, fan_out
+from deliveries.forget import forget
 from deliveries.hold import release
 from deliveries.jobs import RUN_JOB_TASK, run_job
 from deliveries.recorder import group_retries
@@ -31,6 +32,7 @@ from deliveries.sweep import sweep
 from deliveries.tally import FOLD_TASK, fold
 from deliveries.wire import close_wire
 from webhookhub import doorbell
+from webhookhub.accounts import FORGET_TASK
 from webhookhub.events import FAN_OUT_TASK
 from webhookhub.models import ProcessKind
 from webhookhub.presence import Presence, see_beat
@@ -93,6 +95,12 @@ def run_job_task(self: Task[Any, None], job_ids: Sequence[str]) -> None:
             run_job(UUID(identifier))
     except DATABASE_AWAY:
         ring_again(self, job_ids)
+
+
+@shared_task(name=FORGET_TASK)
+def forget_accounts_task(account_ids: Sequence[str]) -> None:
+    for identifier in account_ids:
+        forget(UUID(identifier))
 
 
 @shared_task(name="deliveries.maintain_partitions")

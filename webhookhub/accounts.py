@@ -8,11 +8,14 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from webhookhub import doorbell
 from webhookhub.callers import forget_callers
 from webhookhub.catalogue import forget_catalogue
 from webhookhub.errors import BadIdError, ConflictError, UnknownAccountError
 from webhookhub.models import Account, IdempotencyKey, account_id_of
 from webhookhub.uids import check_uid
+
+FORGET_TASK = "deliveries.forget_accounts"
 
 
 def find_account(named: str | None) -> Account:
@@ -68,8 +71,8 @@ def change_account(account: Account, values: Mapping[str, Any]) -> None:
 def delete_account(account: Account) -> None:
     """Remove the account with its webhooks, keys and jobs. Its keys open nothing any more.
 
-    What it recorded stays until retention, for operators alone to see; nothing more of it is sent. Raises DoesNotExist
-    where it is gone already.
+    What it recorded is removed by a worker, and seen by operators alone until then; nothing more of it is sent. Raises
+    DoesNotExist where it is gone already.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         # In one statement, by the tables' own cascades: whoever gives it something at this moment waits, and finds it gone.
@@ -78,6 +81,7 @@ def delete_account(account: Account) -> None:
             raise Account.DoesNotExist
         IdempotencyKey.objects.filter(account_id=account.id).delete()
         transaction.on_commit(_forget)
+        doorbell.ring_on_commit(FORGET_TASK, [account.id], queue=doorbell.MAINTENANCE)
 
 
 @contextmanager

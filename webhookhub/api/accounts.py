@@ -178,8 +178,8 @@ class AccountView(HubView):
     @extend_schema(
         operation_id="accounts_delete",
         summary="Delete an account",
-        description="With its webhooks, keys and jobs. Nothing more is sent of it; what it recorded stays until retention, "
-        "for operators alone to see.",
+        description="With its webhooks, keys and jobs. Nothing more is sent of it; what it recorded is removed within the "
+        "hour, and seen by operators alone until then.",
         responses=answers(204, words="It is gone."),
         tags=["accounts"],
     )
