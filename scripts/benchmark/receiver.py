@@ -1,6 +1,6 @@
 """A receiver of our own: answers 200 to every POST, and remembers when each event came.
 
-`python -m scripts.benchmark.receiver PORT PROCESSES HOST...`. With one process, `GET /receipts` tells the moments, as
+`python -m scripts.benchmark.receiver PORT PROCESSES SECONDS HOST...`; each answer takes so many seconds. With one process, `GET /receipts` tells the moments, as
 JSON: for each event's id the `time.monotonic_ns()` at which the last byte of its first request had come.
 """
 
@@ -24,8 +24,9 @@ _EVENT_ID = re.compile(rb"\r\nwebhook-id: *(\S+)", re.IGNORECASE)
 class Receiving(asyncio.Protocol):
     """One connection: as little HTTP as a benchmark's own requests need."""
 
-    def __init__(self, receipts: dict[str, int]) -> None:
+    def __init__(self, receipts: dict[str, int], answer_seconds: float) -> None:
         self._receipts = receipts
+        self._answer_seconds = answer_seconds
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -52,25 +53,29 @@ class Receiving(asyncio.Protocol):
             body = json.dumps(self._receipts).encode()
         elif event_id := _EVENT_ID.search(head):
             self._receipts.setdefault(event_id[1].decode(), now_ns)
-        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        if self._answer_seconds:
+            asyncio.get_running_loop().call_later(self._answer_seconds, self._transport.write, said)
+        else:
+            self._transport.write(said)
 
 
-async def serve(listening: Sequence[socket.socket]) -> None:
+async def serve(listening: Sequence[socket.socket], *, answer_seconds: float) -> None:
     """Answer at these sockets until the process ends."""
     receipts: dict[str, int] = {}
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(lambda: Receiving(receipts), sock=one) for one in listening]
+    servers = [await loop.create_server(lambda: Receiving(receipts, answer_seconds), sock=one) for one in listening]
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 def main() -> None:
-    port, processes, *hosts = sys.argv[1:]
+    port, processes, answer_seconds, *hosts = sys.argv[1:]
     listening = [socket.create_server((host, int(port)), backlog=BACKLOG) for host in dict.fromkeys(hosts)]
     for _ in range(int(processes) - 1):
         # Whoever of them is free accepts; they all end with the session that the first one leads.
         if os.fork() == 0:
             break
-    asyncio.run(serve(listening))
+    asyncio.run(serve(listening, answer_seconds=float(answer_seconds)))
 
 
 if __name__ == "__main__":

@@ -79,14 +79,24 @@ def noting_receiver(folder: Path, *, endpoints: int) -> Iterator[NotingReceiver]
 
 
 @contextlib.contextmanager
+def slow_receiver(folder: Path, *, endpoints: int, answer_seconds: float) -> Iterator[Receiver]:
+    """A receiver that takes its time for every answer, however many it is asked for at once. Raises ReceiverNotStarted."""
+    hosts, port = _hosts(endpoints), find_free_port()
+    command = _own_command(hosts, port, processes=1, answer_seconds=answer_seconds)
+    with _running(command, hosts, port, log=folder / "receiver.log") as receiver:
+        yield receiver
+
+
+@contextlib.contextmanager
 def silent_endpoint() -> Iterator[str]:
     """The URL of an endpoint that accepts connections and requests, and stays silent."""
     with socket.create_server(("127.0.0.1", 0), backlog=SILENT_BACKLOG) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/webhook"
 
 
-def _own_command(hosts: Sequence[str], port: int, *, processes: int) -> list[str]:
-    return [sys.executable, "-P", "-m", "scripts.benchmark.receiver", str(port), str(processes), *hosts]
+def _own_command(hosts: Sequence[str], port: int, *, processes: int, answer_seconds: float = 0) -> list[str]:
+    options = (str(port), str(processes), str(answer_seconds))
+    return [sys.executable, "-P", "-m", "scripts.benchmark.receiver", *options, *hosts]
 
 
 @contextlib.contextmanager

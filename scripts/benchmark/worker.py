@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from scripts.benchmark.errors import WorkerDied
+from scripts.benchmark.scenario import Bench
 from scripts.benchmark.usage import session_cpu_seconds, session_peak_mb
 from scripts.local.processes import read_tail, spawn, stop
 from scripts.local.roles import Role
 from scripts.local.state import CHECKOUT
+
+POLL_SECONDS = 0.1
 
 
 class Worker:
@@ -43,6 +47,13 @@ class Worker:
         if self._process is not None:
             stop(self._process, steps=())
             self._process = None
+
+    def wait_until_ready(self, bench: Bench) -> None:
+        """Wait until it takes messages. Raises TookTooLong, WorkerDied."""
+        while " ready." not in self._log.read_text():
+            self.check()
+            bench.check_deadline("starting a worker")
+            time.sleep(POLL_SECONDS)
 
     @property
     def pid(self) -> int:

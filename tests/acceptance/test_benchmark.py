@@ -25,6 +25,7 @@ PROMISED = {
     "limit": {"transport_per_second", "sql_per_second"},
     "emit": {"idle_p50_ms", "idle_p99_ms", "loaded_p50_ms", "loaded_p99_ms"},
     "slow": {"healthy_throughput_ratio", "healthy_p99_ratio"},
+    "scale": {"workers_1_per_second", "workers_2_per_second", "workers_4_per_second", "ratio_2", "ratio_4"},
     "memory": {"worker_peak_mb"},
     "ingest": {"events_per_second", "batch_events_per_second", "plain_events_per_second"},
     "end-to-end": {"events_per_second", "backlog_growth_per_second", "idle_p50_ms", "p50_ms", "p99_ms"},
@@ -74,4 +75,4 @@ def test_an_unknown_scenario_is_refused_with_the_names_of_those_there_are() -> N
     done = run_benchmark("drian")
     assert done.returncode == 2
     assert "there is no scenario 'drian'" in done.stderr
-    assert "naive, slow, memory, lists" in done.stderr
+    assert "naive, slow, scale, memory, lists" in done.stderr
