@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from scripts.local.chromium import install_chromium, open_pages
 from scripts.local.console import run_command
 from scripts.local.environment import DEVELOPMENT, enter
 from scripts.local.foreground import run_in_foreground
@@ -17,6 +19,8 @@ ALL_TESTS = ("-n", "2", "--dist", "loadfile")
 
 def main() -> int:
     enter(DEVELOPMENT)
+    if open_pages(sys.argv[1:], folder=Path.cwd()):
+        install_chromium()
     with temporary_state() as state, local_servers(state) as servers:
         command = [sys.executable, "-P", "-m", "pytest", *(sys.argv[1:] or ALL_TESTS)]
         return run_in_foreground(command, environment=hub_environment(state, servers))

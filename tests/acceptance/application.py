@@ -28,6 +28,7 @@ from subscriptions.builtin_profiles import STANDARD  # noqa: E402
 from subscriptions.custom_headers import CustomHeader  # noqa: E402
 from subscriptions.models import Profile, Subscription  # noqa: E402
 from subscriptions.subscribe import change_subscription, set_enabled, set_paused, subscribe  # noqa: E402
+from tests.acceptance.admin.scenery import make_scenery  # noqa: E402
 from webhookhub import doorbell, ids  # noqa: E402
 from webhookhub.api_keys import create_api_key  # noqa: E402
 from webhookhub.events import NewEvent, emit_many  # noqa: E402
@@ -166,6 +167,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         make_operator_key,
         make_profile,
         make_subscription,
+        make_scenery,
         enable,
         pause,
         change,
