@@ -16,8 +16,8 @@ tally       what was counted on the way is added up, by the minute and the hour
 
 What is outstanding, and what was recorded lately, is read in `figures`; `operating` shows it to operators.
 
-What people do to deliveries is in `cancel`, `retry_now`, `replay` and `try_out`; `jobs` does it to many; `forget` removes what deleted
-accounts recorded.
+What people do to deliveries is in `cancel`, `retry_now`, `replay`, `move_expiry` and `try_out`; `jobs` does it to many; `forget`
+removes what deleted accounts recorded.
 
 `deliver` runs a batch from claim to record, `wire`, `recorder` and `token_desk` are what a worker process keeps open, `tasks`
 is where Celery comes in.

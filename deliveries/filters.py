@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from deliveries.models import Status
+from deliveries.admit import CROWDED
+from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, Status
+from deliveries.outcome import OutcomeCode
 from webhookhub.errors import BadFilterError
 from webhookhub.moments import iso_moment
 from webhookhub.parameters import read_choices, read_text, read_values, read_window
@@ -15,6 +17,10 @@ from webhookhub.parameters import read_choices, read_text, read_values, read_win
 NO_ANSWER = "none"
 # The hundreds of each class's status codes.
 STATUS_CODE_CLASSES: dict[str, int | None] = {"2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5, NO_ANSWER: None}
+
+# How the last attempt went, or what a delivery waits for that has none yet.
+LAST_OUTCOMES = (*(code.value for code in OutcomeCode), CROWDED, RATE_LIMITED, CONCURRENCY_LIMITED)
+MOST_ATTEMPTS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +35,8 @@ class DeliveryFilter:
     status_code_classes: tuple[str, ...] = ()
     """Of the last answer: keys of STATUS_CODE_CLASSES."""
     status_codes: tuple[int, ...] = ()
+    last_outcomes: tuple[str, ...] = ()
+    attempts_at_least: int | None = None
     since: datetime | None = None
     """When the event was recorded: from this moment on, and before `until`."""
     until: datetime | None = None
@@ -47,6 +55,8 @@ class DeliveryFilter:
             correlation_id=read_text(parameters, "correlationId"),
             status_code_classes=read_choices(parameters, "statusCodeClass", STATUS_CODE_CLASSES),
             status_codes=tuple(_status_code(value) for value in read_values(parameters, "statusCode")),
+            last_outcomes=read_choices(parameters, "lastOutcome", LAST_OUTCOMES),
+            attempts_at_least=_attempts(parameters),
             since=since,
             until=until,
         )
@@ -60,10 +70,20 @@ class DeliveryFilter:
             "correlationId": self.correlation_id,
             "statusCodeClass": list(self.status_code_classes),
             "statusCode": list(self.status_codes),
+            "lastOutcome": list(self.last_outcomes),
+            "attemptsAtLeast": self.attempts_at_least,
             "since": self.since and iso_moment(self.since),
             "until": self.until and iso_moment(self.until),
         }
         return {name: value for name, value in shown.items() if value}
+
+
+def _attempts(parameters: Mapping[str, Any]) -> int | None:
+    if (text := read_text(parameters, "attemptsAtLeast")) is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ATTEMPTS)) and int(text) <= MOST_ATTEMPTS):
+        raise BadFilterError("attemptsAtLeast", f"{text[:60]!r} is no number from 0 to {MOST_ATTEMPTS}")
+    return int(text)
 
 
 def _status_code(text: str) -> int:

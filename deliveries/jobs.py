@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from django.utils import timezone
 from deliveries.cancel import cancel
 from deliveries.filters import DeliveryFilter
 from deliveries.models import TEST_TRIGGER, Job, JobKind, JobStatus
+from deliveries.move_expiry import move_expiry
 from deliveries.replay import replay, trigger_of
 from deliveries.retry_now import retry_now
 from deliveries.search import find_deliveries
@@ -44,10 +45,18 @@ STOPPED = "stopped on request"
 _UNFINISHED = (JobStatus.WAITING, JobStatus.RUNNING)
 
 
-def create_job(account_id: UUID, *, kind: JobKind, wanted: DeliveryFilter, reason: str = "") -> Job:
-    """Have this done to the account's deliveries that the filter finds and that there are now.
+def create_job(
+    account_id: UUID | None,
+    *,
+    kind: JobKind,
+    wanted: DeliveryFilter,
+    reason: str = "",
+    expires_at: datetime | None = None,
+) -> Job:
+    """Have this done to the deliveries of the account, or of all (None), that the filter finds and that there are now.
 
-    `reason` is what cancelled deliveries show, their first 32 characters. Raises BadFilterError.
+    `reason` is what cancelled deliveries show, their first 32 characters; `expires_at` goes with MOVE_EXPIRY. Raises
+    BadFilterError.
     """
     oldest = timezone.now() - timedelta(days=hub_settings().retention_days)
     if wanted.since is not None and wanted.since < oldest:
@@ -55,16 +64,25 @@ def create_job(account_id: UUID, *, kind: JobKind, wanted: DeliveryFilter, reaso
     if kind is JobKind.REPLAY and not wanted.statuses:
         raise BadFilterError("status", "is missing; a replay says which deliveries, such as failed")
     stored = _with_webhook_id(wanted, account_id).to_json()
-    job = Job.objects.create(account_id=account_id, kind=kind, filter=stored, reason=reason, wake_at=_look_again_at())
+    job = Job.objects.create(
+        account_id=account_id,
+        kind=kind,
+        filter=stored,
+        reason=reason,
+        expires_at=expires_at,
+        wake_at=_look_again_at(),
+    )
     doorbell.ring_on_commit(RUN_JOB_TASK, [job.id], queue=doorbell.MAINTENANCE)
     logger.info("job created", extra={"job": str(job.id), "kind": str(kind)})
     return job
 
 
-def _with_webhook_id(wanted: DeliveryFilter, account_id: UUID) -> DeliveryFilter:
+def _with_webhook_id(wanted: DeliveryFilter, account_id: UUID | None) -> DeliveryFilter:
     """The filter with the webhook's id: a `uid` may be another webhook's before the job is over. Raises BadFilterError."""
     if wanted.webhook is None or wanted.webhook.startswith(ids.PREFIXES["subscription"] + "_"):
         return wanted
+    if account_id is None:
+        raise BadFilterError("webhook", "is named by its id where deliveries of all accounts are meant: sub_…")
     webhook = Subscription.objects.filter(account_id=account_id, uid=wanted.webhook).first()
     if webhook is None:
         raise BadFilterError("webhook", "is no webhook's uid; one that was deleted is named by its id: sub_…")
@@ -139,6 +157,9 @@ def _do(job: Job, delivery_ids: Sequence[UUID]) -> int:
             return len(retry_now(delivery_ids).due)
         case JobKind.REPLAY:
             return len(replay(_find_unsettled(job, delivery_ids), request=job.id.hex).new)
+        case JobKind.MOVE_EXPIRY:
+            assert job.expires_at is not None
+            return len(move_expiry(delivery_ids, expires_at=job.expires_at))
         case kind:
             assert_never(kind)
 

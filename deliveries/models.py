@@ -32,6 +32,9 @@ ALLOWED_MOVES: dict[Status, frozenset[Status]] = {
 }
 
 
+# Nobody was told, and nobody has said that nobody need be: what an administrator has to look at.
+UNDELIVERED = (Status.PENDING, Status.HELD, Status.FAILED)
+
 # The last outcome of a delivery that waits for a limit of its webhook: it stands in line, and is called when its turn comes.
 RATE_LIMITED = "rate_limited"
 CONCURRENCY_LIMITED = "concurrency_limited"
@@ -73,6 +76,12 @@ class Delivery(models.Model):
     class Meta:
         db_table = "webhookhub_delivery"
         verbose_name_plural = "deliveries"
+        permissions: ClassVar = [
+            ("cancel_delivery", "Can cancel deliveries"),
+            ("retry_delivery", "Can have deliveries attempted now"),
+            ("replay_delivery", "Can send the events of deliveries once more"),
+            ("move_expiry_of_delivery", "Can move the expiry of deliveries"),
+        ]
         indexes: ClassVar = [
             # Read by the sweep: lost doorbells, lost workers, due retries and expiries, all in one.
             models.Index(fields=["wake_at"], name="delivery_wake_at", condition=models.Q(wake_at__isnull=False)),
@@ -85,6 +94,12 @@ class Delivery(models.Model):
                 fields=["account", "status", "id"],
                 name="delivery_not_delivered",
                 condition=~models.Q(status="delivered"),
+            ),
+            # Read by the admin's list of what nobody was told yet, of all accounts.
+            models.Index(
+                fields=["status", "id"],
+                name="delivery_undelivered",
+                condition=models.Q(status__in=["pending", "held", "failed"]),
             ),
             # Read by `line`: who waits for a webhook's limit, the oldest first.
             models.Index(
@@ -164,6 +179,7 @@ class JobKind(models.TextChoices):
     CANCEL = "cancel"
     RETRY = "retry"
     REPLAY = "replay"
+    MOVE_EXPIRY = "move_expiry"
 
 
 class JobStatus(models.TextChoices):
@@ -183,10 +199,17 @@ class Job(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey(
+        Account,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose deliveries; empty: everybody's.",
+    )
     kind = models.CharField(max_length=16, choices=JobKind.choices)
     filter = models.JSONField(default=dict, help_text="Which deliveries, in the words of the list's parameters.")
     reason = models.CharField(max_length=200, blank=True)
+    expires_at = models.DateTimeField(null=True, help_text="The new expiry, of a job that moves it.")
     status = models.CharField(max_length=16, choices=JobStatus.choices, default=JobStatus.WAITING)
     position = models.UUIDField(null=True)
     examined = models.PositiveBigIntegerField(default=0, help_text="Deliveries that the filter found so far.")

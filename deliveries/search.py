@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from deliveries.filters import NO_ANSWER, STATUS_CODE_CLASSES, DeliveryFilter
-from deliveries.models import Status
+from deliveries.models import UNDELIVERED, Status
 from deliveries.outcome import OutcomeCode
 from subscriptions.models import Subscription
 from webhookhub import ids
@@ -30,11 +30,12 @@ from webhookhub.event_search import stretch_of_events
 
 _DELIVERIES = Table(
     "webhookhub_delivery",
-    ("id", "event_id", "account_id", "subscription_id", "status", "last_outcome", "last_status_code"),
+    ("id", "event_id", "account_id", "subscription_id", "status", "last_outcome", "last_status_code", "attempt_count"),
 )
 _EVENT_IDS = Table("webhookhub_event", ("id",))
 _PREFIX = ids.PREFIXES["subscription"] + "_"
 _NOT_DELIVERED = tuple(status for status in Status if status is not Status.DELIVERED)
+_UNDELIVERED = frozenset(UNDELIVERED)
 _WITH_ANSWER = (OutcomeCode.DELIVERED, OutcomeCode.STATUS, OutcomeCode.GONE)
 _WITHOUT_ANSWER = [code.value for code in OutcomeCode if code not in _WITH_ANSWER]
 
@@ -113,6 +114,8 @@ class _Search:
             return [Stretch(("account_id", "status"), (account, Sql.value(status.value))) for status in statuses]
         if self.subscription is not None:
             return [Stretch(("subscription_id",), (self.subscription,))]
+        if not is_of_one_account and wanted.statuses and _UNDELIVERED.issuperset(wanted.statuses):
+            return [Stretch(("status",), (Sql.value(status.value),)) for status in wanted.statuses]
         if is_of_one_account or wanted.event_types or wanted.correlation_id is not None:
             return None
         return [Stretch()]
@@ -188,6 +191,10 @@ class _Search:
             hundreds = [STATUS_CODE_CLASSES[name] for name in wanted.status_code_classes if name != NO_ANSWER]
             without = _WITHOUT_ANSWER if NO_ANSWER in wanted.status_code_classes else []
             conditions.append(Sql(_CLASSES, (hundreds, without)))
+        if wanted.last_outcomes:
+            conditions.append(Sql("last_outcome = ANY(%s)", (list(wanted.last_outcomes),)))
+        if wanted.attempts_at_least is not None:
+            conditions.append(Sql("attempt_count >= %s", (wanted.attempts_at_least,)))
         if facts := self._facts():
             fact = all_of(facts)
             conditions.append(Sql(_OF_EVENT.format(facts=fact.text), fact.parameters))

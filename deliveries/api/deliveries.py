@@ -19,7 +19,7 @@ from deliveries.api.showing import (
     show_delivery,
 )
 from deliveries.expunge import expunge_response
-from deliveries.filters import STATUS_CODE_CLASSES, DeliveryFilter
+from deliveries.filters import LAST_OUTCOMES, MOST_ATTEMPTS, STATUS_CODE_CLASSES, DeliveryFilter
 from deliveries.log import LoggedDelivery, read_attempts, read_deliveries
 from deliveries.models import DeliveryAttempt, Status
 from deliveries.search import find_deliveries
@@ -46,6 +46,14 @@ DELIVERY_FILTERS = (
         enum=list(STATUS_CODE_CLASSES),
     ),
     parameter("statusCode", "Of the last answer.", of=OpenApiTypes.INT, many=True),
+    parameter(
+        "lastOutcome", "Of the last attempt, or what it waits for that has none.", many=True, enum=list(LAST_OUTCOMES)
+    ),
+    parameter(
+        "attemptsAtLeast",
+        "How many there were so far.",
+        of={"type": "integer", "minimum": 0, "maximum": MOST_ATTEMPTS},
+    ),
 )
 EVENT_FILTERS = (
     parameter("eventType", "One of these types, in full.", of=SEVERAL),

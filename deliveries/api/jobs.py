@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deliveries.filters import STATUS_CODE_CLASSES, DeliveryFilter
+from deliveries.filters import LAST_OUTCOMES, MOST_ATTEMPTS, STATUS_CODE_CLASSES, DeliveryFilter
 from deliveries.jobs import create_job, stop_job
 from deliveries.models import Job, JobKind, JobStatus, Status
 from webhookhub import ids
@@ -43,6 +43,10 @@ class JobFilterBody(Body):
     correlationId = Text(required=False, max_length=256)
     statusCodeClass = _several(Choice(list(STATUS_CODE_CLASSES)), "Of the last answer; `none`: there was no answer.")
     statusCode = _several(Whole(min_value=100, max_value=599), "Of the last answer.")
+    lastOutcome = _several(Choice(LAST_OUTCOMES), "Of the last attempt, or what it waits for that has none.")
+    attemptsAtLeast = Whole(
+        required=False, min_value=0, max_value=MOST_ATTEMPTS, help_text="How many there were so far."
+    )
     since = Moment(required=False, help_text="Of events that were recorded from this moment on.")
     until = Moment(required=False, help_text="Of events that were recorded before this moment.")
 
@@ -52,8 +56,8 @@ class JobBody(Body):
 
     kind = Choice(
         JobKind.choices,
-        help_text="`cancel` and `retry` what is outstanding; `replay` what is over: of failures, those that no other "
-        "delivery of the same event made good.",
+        help_text="`cancel`, `retry` and `move_expiry` what is outstanding; `replay` what is over: of failures, those that "
+        "no other delivery of the same event made good.",
     )
     filter = JobFilterBody(help_text="A `replay` names a `status`. `{}`: all deliveries that there are now.")
     reason = Text(
@@ -61,16 +65,18 @@ class JobBody(Body):
         max_length=200,
         help_text="Kept with the job; its first 32 characters also with each delivery that it cancels.",
     )
+    expiresAt = Moment(required=False, help_text="Of `move_expiry`: when the deliveries shall expire.")
 
 
 class JobShown(serializers.Serializer):  # type: ignore[type-arg]  # generic for the type checker only
     """A job, and how far it has come."""
 
     id = serializers.CharField()
-    account = serializers.CharField()
+    account = serializers.CharField(allow_null=True, help_text="null: the deliveries of all accounts.")
     kind = serializers.ChoiceField(JobKind.choices)
     filter = serializers.DictField()
     reason = serializers.CharField(allow_blank=True)
+    expiresAt = serializers.DateTimeField(allow_null=True, help_text="Of `move_expiry`.")
     status = serializers.ChoiceField(JobStatus.choices)
     examined = serializers.IntegerField(help_text="Deliveries that the filter found so far.")
     changed = serializers.IntegerField(help_text="Those that it could be done to.")
@@ -87,10 +93,11 @@ def show_job(job: Job) -> dict[str, Any]:
     """A job as the API shows it."""
     return {
         "id": job.shown_id,
-        "account": ids.show("account", job.account_id),
+        "account": job.account_id and ids.show("account", job.account_id),
         "kind": job.kind,
         "filter": job.filter,
         "reason": job.reason,
+        "expiresAt": job.expires_at and iso_moment(job.expires_at),
         "status": job.status,
         "examined": job.examined,
         "changed": job.changed,
@@ -109,6 +116,7 @@ _WAITING = {
     "kind": "replay",
     "filter": _FILTER,
     "reason": "",
+    "expiresAt": None,
     "status": "waiting",
     "examined": 0,
     "changed": 0,
@@ -146,7 +154,7 @@ class JobsView(HubView):
 
     @extend_schema(
         operation_id="jobs_create",
-        summary="Cancel, retry or replay many deliveries",
+        summary="Cancel, retry or replay many deliveries, or move their expiry",
         description="A worker does it to every delivery that the filter finds and that there is now. It survives restarts.",
         request=JobBody,
         parameters=[ACCOUNT],
@@ -166,12 +174,16 @@ class JobsView(HubView):
         """Have it done."""
         account_id = one_account(request)
         body = read_body(JobBody, request.data)
+        kind = JobKind(body["kind"])
+        if (kind is JobKind.MOVE_EXPIRY) != ("expiresAt" in body):
+            raise invalid("expiresAt", "goes with the kind move_expiry, and only with that")
         try:
             job = create_job(
                 account_id,
-                kind=JobKind(body["kind"]),
+                kind=kind,
                 wanted=DeliveryFilter.from_parameters(_parameters(body["filter"])),
                 reason=body.get("reason", ""),
+                expires_at=body.get("expiresAt"),
             )
         except BadFilterError as error:
             raise invalid(f"filter.{error.field}", str(error)) from None

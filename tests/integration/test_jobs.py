@@ -23,7 +23,7 @@ from deliveries.replay import replay, replay_event
 from deliveries.sweep import sweep
 from deliveries.tasks import run_job_task
 from subscriptions.models import Subscription
-from subscriptions.subscribe import set_enabled
+from subscriptions.subscribe import set_enabled, subscribe
 from tests.integration.conftest import Listen
 from tests.integration.rows import (
     answered,
@@ -405,3 +405,30 @@ def test_events_replayed_by_hand_meanwhile_are_left_to_that(account: Account, su
     event = models.Event.objects.get(id=read_delivery(failed).event_id)
     replay_event(event, request="by-hand", to=subscription)
     assert finish(make_job(account, JobKind.REPLAY, FAILED)).changed == 0
+
+
+def test_a_job_for_all_accounts_deals_with_the_deliveries_of_each(subscription: Subscription) -> None:
+    other = subscribe(Account.objects.create(name="Bob's mill"), "http://127.0.0.1:9/")
+    identifiers = make_pending(subscription) + make_pending(other)
+    let_events_grow_old()
+    row = finish(create_job(None, kind=JobKind.CANCEL, wanted=EVERYTHING))
+    assert (row.status, row.changed) == (JobStatus.DONE, 2)
+    assert {read_delivery(identifier).status for identifier in identifiers} == {Status.CANCELLED}
+
+
+def test_a_job_for_all_accounts_names_a_webhook_by_its_id(subscription: Subscription) -> None:
+    Subscription.objects.filter(id=subscription.id).update(uid="mine")
+    with pytest.raises(BadFilterError) as caught:
+        create_job(None, kind=JobKind.CANCEL, wanted=DeliveryFilter(webhook="mine"))
+    assert caught.value.field == "webhook"
+
+
+def test_a_job_moves_the_expiry_of_what_its_filter_finds(account: Account, subscription: Subscription) -> None:
+    identifiers = make_pending(subscription, 2)
+    change(identifiers[:1], status=Status.DELIVERED)
+    let_events_grow_old()
+    expires_at = database_now() + timedelta(hours=7)
+    job = create_job(account.id, kind=JobKind.MOVE_EXPIRY, wanted=EVERYTHING, expires_at=expires_at)
+    row = finish(job)
+    assert (row.status, row.examined, row.changed) == (JobStatus.DONE, 2, 1)
+    assert read_delivery(identifiers[1]).expires_at == expires_at

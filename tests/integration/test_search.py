@@ -12,6 +12,7 @@ from deliveries.filters import DeliveryFilter
 from deliveries.models import Delivery
 from deliveries.search import find_deliveries
 from subscriptions.models import Subscription
+from tests.integration.rows import change
 from webhookhub.events import NewEvent, emit_many
 from webhookhub.models import Account
 
@@ -32,7 +33,14 @@ def recorded(account: Account, subscribed: Callable[..., Subscription]) -> list[
 @pytest.mark.parametrize("is_of_one_account", [True, False])
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"status": ["pending", "failed"]}, {"eventType": "order.shipped"}, {"correlationId": "c-1"}],
+    [
+        {},
+        {"status": ["pending", "failed"]},
+        {"status": ["pending", "delivered"]},
+        {"eventType": "order.shipped"},
+        {"correlationId": "c-1"},
+        {"attemptsAtLeast": 0},
+    ],
 )
 def test_steps_of_any_size_find_everything_once(
     recorded: list[UUID],
@@ -61,3 +69,24 @@ def test_steps_of_any_size_find_everything_once(
             if (after := step.stopped_at) is None:
                 break
         assert found == (recorded if ascending else recorded[::-1])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"lastOutcome": "timeout"}, [0, 1]),
+        ({"lastOutcome": ["timeout", "crowded"]}, [0, 1, 2]),
+        ({"attemptsAtLeast": "3"}, [1, 2]),
+        ({"attemptsAtLeast": "3", "lastOutcome": "timeout"}, [1]),
+        ({"attemptsAtLeast": "9"}, []),
+    ],
+)
+def test_deliveries_are_found_by_how_the_last_attempt_went_and_by_their_number(
+    recorded: list[UUID], account: Account, parameters: Mapping[str, object], expected: list[int]
+) -> None:
+    for identifier, outcome, attempts in zip(recorded, ("timeout", "timeout", "crowded"), (2, 3, 4), strict=False):
+        change([identifier], last_outcome=outcome, attempt_count=attempts)
+    wanted = DeliveryFilter.from_parameters(parameters)
+    for account_id in (account.id, None):
+        found = find_deliveries(wanted, account_id=account_id, limit=NEVER)
+        assert found.ids == [recorded[number] for number in expected]

@@ -19,6 +19,8 @@ EVERYTHING = {
     "correlationId": "a, b",
     "statusCodeClass": ["5xx", "none"],
     "statusCode": [429, 503],
+    "lastOutcome": ["timeout", "crowded"],
+    "attemptsAtLeast": 3,
     "since": "2026-01-15T10:00:00.000Z",
     "until": "2026-01-15T11:00:00.250Z",
 }
@@ -38,6 +40,8 @@ def test_what_is_written_is_read_back() -> None:
         correlation_id="a, b",
         status_code_classes=("5xx", "none"),
         status_codes=(429, 503),
+        last_outcomes=("timeout", "crowded"),
+        attempts_at_least=3,
         since=datetime(2026, 1, 15, 10, tzinfo=UTC),
         until=datetime(2026, 1, 15, 11, 0, 0, 250_000, tzinfo=UTC),
     )
@@ -76,6 +80,10 @@ def test_other_parameters_are_passed_over() -> None:
         ("statusCode", "0200"),
         ("statusCode", "²00"),
         ("statusCode", "-20"),
+        ("lastOutcome", "fine"),
+        ("attemptsAtLeast", "-1"),
+        ("attemptsAtLeast", "many"),
+        ("attemptsAtLeast", "1000001"),
         ("since", "2026-01-15"),
         ("until", "2026-01-15T10:00:00"),
         ("eventType", [f"t{number}" for number in range(MOST_VALUES + 1)]),

@@ -120,6 +120,8 @@ CASES: list[tuple[dict[str, Any], set[str]]] = [
     ({"statusCodeClass": "none"}, {"refused"}),
     ({"statusCodeClass": ["none", "5xx"]}, {"refused", "waiting"}),
     ({"statusCode": "404"}, {"rejected"}),
+    ({"lastOutcome": "refused"}, {"refused"}),
+    ({"attemptsAtLeast": "9"}, set()),
     ({"statusCode": ["404,503", "200"]}, {"rejected", "waiting", "delivered"}),
     ({"webhook": "shop", "status": "pending"}, {"waiting", "untried"}),
     ({"webhook": "shop", "status": "delivered"}, {"delivered"}),

@@ -93,6 +93,11 @@ def test_every_parameter_of_the_list_narrows_a_job(
         ({"kind": "cancel", "filter": {"status": ["sent"]}}, "filter.status"),
         ({"kind": "cancel", "filter": {"since": "yesterday"}}, "filter.since"),
         ({"kind": "cancel", "filter": {"statusCode": [20]}}, "filter.statusCode"),
+        ({"kind": "cancel", "filter": {"lastOutcome": ["fine"]}}, "filter.lastOutcome"),
+        ({"kind": "cancel", "filter": {"attemptsAtLeast": -1}}, "filter.attemptsAtLeast"),
+        ({"kind": "cancel", "filter": {}, "expiresAt": "2026-01-31T12:00:00Z"}, "expiresAt"),
+        ({"kind": "move_expiry", "filter": {}}, "expiresAt"),
+        ({"kind": "move_expiry", "filter": {}, "expiresAt": "tomorrow"}, "expiresAt"),
         ({"kind": "cancel", "filter": {"colour": "red"}}, "filter.colour"),
         ({"kind": "cancel", "filter": {}, "reason": "x" * 201}, "reason"),
         ({"kind": "replay", "filter": {}}, "filter.status"),
@@ -187,3 +192,12 @@ def test_jobs_take_few_queries(
     for call in (lambda: api.get(JOBS), lambda: api.post(JOBS, CANCEL_ALL | {"filter": {"webhook": "of-mine"}})):
         with django_assert_max_num_queries(6):
             assert call().status_code < 300
+
+
+def test_a_job_moves_the_expiry_of_what_is_outstanding(api: Client, subscription: Subscription) -> None:
+    (pending,) = make_pending(subscription)
+    body = {"kind": "move_expiry", "filter": {"status": ["pending"]}, "expiresAt": "2999-01-31T12:00:00.000Z"}
+    shown = api.post(JOBS, body).json()
+    assert (shown["kind"], shown["expiresAt"]) == ("move_expiry", body["expiresAt"])
+    run_job(read("job", shown["id"]))
+    assert read_delivery(pending).expires_at.year == 2999
