@@ -11,6 +11,11 @@ from tests.acceptance.admin.conftest import PHONE, SCREENSHOTS, Site
 PAGES = {
     "home": "",
     "deliveries": "deliveries/delivery/",
+    "cancel one": "deliveries/delivery/act/cancel/?ids={failing}",
+    "move the expiry of all": "deliveries/delivery/act/move_expiry/?status=outstanding",
+    "jobs": "deliveries/job/",
+    "job": "deliveries/job/{job}/change/",
+    "attempts": "deliveries/deliveryattempt/",
     "subscriptions": "subscriptions/subscription/",
     "subscription": "subscriptions/subscription/{badly}/change/",
     "accounts": "webhookhub/account/",

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from tests.integration.test_admin import act, form_of
+from tests.integration.admin.test_rows import act, form_of
 from webhookhub.api_keys import create_api_key
 from webhookhub.callers import find_caller, forget_callers
 from webhookhub.event_types import create_event_type

@@ -1,10 +1,10 @@
-"""What does an administrator see and change of accounts, keys, events and their types?"""
+"""What does an administrator see and change of accounts and their keys?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,33 +14,12 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from webhookhub.accounts import delete_account
+from webhookhub.admin.checked import checked
+from webhookhub.admin.read_only import ReadOnlyAdmin
 from webhookhub.api_keys import check_api_key, generate_api_key, revoke_api_key, save_as
-from webhookhub.errors import ApiKeyError, WebhookHubError
-from webhookhub.event_rows import check_event_type
-from webhookhub.models import Account, ApiKey, Event, EventType
-from webhookhub.schemas import Schema
+from webhookhub.errors import ApiKeyError
+from webhookhub.models import Account, ApiKey
 from webhookhub.uids import check_uid
-
-Value = TypeVar("Value")
-
-
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
-    """Rows that the hub writes, and people read."""
-
-    # Counting a large table takes longer than reading a page of it.
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds such rows by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody edits them."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Retention removes them."""
-        return False
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -53,7 +32,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
     def clean_uid(self) -> str | None:
         """Raises ValidationError where no account can have this uid."""
         uid: str | None = self.cleaned_data["uid"]
-        return uid if uid is None else _checked(partial(check_uid, "account"), uid)
+        return uid if uid is None else checked(partial(check_uid, "account"), uid)
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -72,31 +51,6 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
             except ApiKeyError as error:
                 raise ValidationError({error.field: str(error)}) from error
         return cleaned
-
-
-class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
-    """An entry of the catalogue, checked as the API checks it."""
-
-    class Meta:
-        model = EventType
-        fields = ("name", "description", "schema", "example", "archived_at")
-
-    def clean_name(self) -> str:
-        """Raises ValidationError where no event can have this type."""
-        return _checked(check_event_type, str(self.cleaned_data["name"]))
-
-    def clean_schema(self) -> Any:
-        """Raises ValidationError where it is no JSON Schema."""
-        schema = self.cleaned_data["schema"]
-        return schema if schema is None else _checked(Schema, schema)
-
-
-def _checked(check: Callable[[Value], object], value: Value) -> Value:
-    try:
-        check(value)
-    except WebhookHubError as error:
-        raise ValidationError(str(error)) from error
-    return value
 
 
 @admin.register(Account)
@@ -155,22 +109,3 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Whoever may change keys may revoke them."""
         return request.user.has_perm("webhookhub.change_apikey")
-
-
-@admin.register(EventType)
-class EventTypeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
-    form = EventTypeForm
-    list_display = ("name", "description", "archived_at", "updated_at")
-    search_fields = ("name", "description")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: EventType | None = None) -> Sequence[str]:
-        """Another name is another type."""
-        return () if obj is None else ("name",)
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    list_display = ("type", "shown_id", "account", "created_at")
-    # A join would hide the events of an account that was deleted; and an empty tuple keeps Django from joining by itself.
-    list_select_related = ()
-    ordering: ClassVar = ["-id"]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
-from deliveries.models import Delivery, Status
-from deliveries.record import record_landings
+from deliveries.models import Delivery
 from subscriptions.builtin_profiles import BUILT_IN_PROFILES
 from subscriptions.models import Profile, Subscription
 from tests.integration.conftest import Listen
-from tests.integration.rows import answered, change, claim_one, land, make_pending, read_delivery
-from webhookhub.api_keys import create_api_key
 
 # Static files come from the packages; the folder for collected ones need not exist.
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
@@ -31,21 +25,6 @@ MODELS = [
     "deliveries_delivery",
     "deliveries_deliveryattempt",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Settings) -> None:
-    """Hashing one well takes longer than the rest of a test."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture
-def delivery(subscription: Subscription) -> Delivery:
-    """A delivery that was attempted once, and everything that is around one."""
-    create_api_key(subscription.account, "a key")
-    (delivery_id,) = make_pending(subscription)
-    record_landings([land(claim_one(delivery_id), answered(500, body=b"<script>"))], rng=Random())
-    return read_delivery(delivery_id)
 
 
 @pytest.mark.usefixtures("delivery")
@@ -100,34 +79,6 @@ def act(client: Client, model: str, action: str, *rows: Any) -> str:
     )
     assert response.status_code == 200
     return " ".join(str(message) for message in response.context["messages"])
-
-
-def test_outstanding_deliveries_are_cancelled_and_those_that_are_done_stay(
-    subscription: Subscription, admin_client: Client
-) -> None:
-    identifiers = make_pending(subscription, 4)
-    for identifier, status in zip(identifiers[1:], (Status.HELD, Status.DELIVERED, Status.FAILED), strict=True):
-        change([identifier], status=status)
-    said = act(admin_client, "deliveries_delivery", "cancel_selected", *identifiers)
-    assert said == "2 deliveries were cancelled."
-    assert [read_delivery(identifier).status for identifier in identifiers] == [
-        Status.CANCELLED,
-        Status.CANCELLED,
-        Status.DELIVERED,
-        Status.FAILED,
-    ]
-    assert read_delivery(identifiers[0]).failure_reason == "cancelled in the admin"
-
-
-@pytest.mark.parametrize(("permission", "may_cancel"), [("view_delivery", False), ("change_delivery", True)])
-def test_cancelling_takes_the_permission_to_change_deliveries(
-    permission: str, may_cancel: bool, delivery: Delivery, client: Client
-) -> None:
-    bob = User.objects.create_user("bob", is_staff=True)
-    bob.user_permissions.add(*Permission.objects.filter(codename__in=["view_delivery", permission]))
-    client.force_login(bob)
-    act(client, "deliveries_delivery", "cancel_selected", delivery.id)
-    assert (read_delivery(delivery.id).status == Status.CANCELLED) is may_cancel
 
 
 def test_deliveries_to_a_subscription_that_was_deleted_are_still_listed(
