@@ -6,21 +6,26 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 
 from deliveries.admin.acting import act, act_url
 from deliveries.admin.deeds import DEEDS
+from deliveries.admin.story import OUTSTANDING, read_story
 from deliveries.admin.wanted import FILTERS, read_wanted
 from deliveries.admin.words import describe_next, describe_span
 from deliveries.models import Delivery, DeliveryAttempt, JobKind
 from deliveries.search import find_deliveries
 from webhookhub import ids
+from webhookhub.admin.hub_admin import ReadOnlyAdmin
+from webhookhub.admin.journal import read_notes
 from webhookhub.admin.labels import label
 from webhookhub.admin.pages import SearchedChangeList
-from webhookhub.admin.read_only import ReadOnlyAdmin
 from webhookhub.bounded_search import Found, Stretch, Table, find_along, span_of
 
 STATUS_COLOURS = {"pending": "info", "held": "warning", "delivered": "success", "failed": "danger", "cancelled": ""}
@@ -75,6 +80,27 @@ class DeliveryAdmin(ReadOnlyAdmin):
         deeds = [deed for deed in DEEDS.values() if request.user.has_perm(deed.permission)]
         answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "deeds": deeds})
         return answer
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The whole story of one delivery. Raises Http404, PermissionDenied."""
+        delivery = self.get_object(request, unquote(object_id))
+        if delivery is None:
+            raise Http404
+        if request.method != "GET" or not self.has_view_permission(request, delivery):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(delivery),
+            "opts": Delivery._meta,
+            "original": delivery,
+            "story": read_story(delivery, request),
+            "colour": STATUS_COLOURS[delivery.status],
+            "may_still_go": delivery.status in OUTSTANDING,
+            "notes": read_notes(delivery),
+        }
+        return TemplateResponse(request, "webhookhub/admin/delivery.html", context)
 
     @admin.display(description="event")
     def event_type(self, delivery: Delivery) -> str:

@@ -17,9 +17,9 @@ from deliveries.admin.acting import describe_job
 from deliveries.jobs import stop_job
 from deliveries.models import Job, JobStatus
 from webhookhub import ids
+from webhookhub.admin.hub_admin import ReadOnlyAdmin
 from webhookhub.admin.journal import note, read_notes
 from webhookhub.admin.labels import label
-from webhookhub.admin.read_only import ReadOnlyAdmin
 from webhookhub.conf import hub_settings
 from webhookhub.moments import parse_moment
 

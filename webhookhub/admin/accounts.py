@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 
 from webhookhub.accounts import delete_account
 from webhookhub.admin.checked import checked
-from webhookhub.admin.read_only import ReadOnlyAdmin
+from webhookhub.admin.hub_admin import ReadOnlyAdmin
 from webhookhub.api_keys import check_api_key, generate_api_key, revoke_api_key, save_as
 from webhookhub.errors import ApiKeyError
 from webhookhub.models import Account, ApiKey

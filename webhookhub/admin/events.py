@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from webhookhub.admin.checked import checked
-from webhookhub.admin.read_only import ReadOnlyAdmin
+from webhookhub.admin.hub_admin import ReadOnlyAdmin
 from webhookhub.event_rows import check_event_type
 from webhookhub.models import Event, EventType
 from webhookhub.schemas import Schema

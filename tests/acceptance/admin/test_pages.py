@@ -11,6 +11,8 @@ from tests.acceptance.admin.conftest import PHONE, SCREENSHOTS, Site
 PAGES = {
     "home": "",
     "deliveries": "deliveries/delivery/",
+    "delivery": "deliveries/delivery/{failing}/change/",
+    "held delivery": "deliveries/delivery/{held}/change/",
     "cancel one": "deliveries/delivery/act/cancel/?ids={failing}",
     "move the expiry of all": "deliveries/delivery/act/move_expiry/?status=outstanding",
     "jobs": "deliveries/job/",

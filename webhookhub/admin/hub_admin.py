@@ -1,14 +1,22 @@
-"""Rows that the hub writes, and people read."""
+"""What all of the hub's pages in the admin have in common, and those of rows that the hub writes and people read."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+class HubAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+    """A page of the hub's, with its few styles and scripts beside unfold's."""
+
+    class Media:
+        css: ClassVar = {"all": ["webhookhub/admin.css"]}
+        js: ClassVar = ["webhookhub/admin.js"]
+
+
+class ReadOnlyAdmin(HubAdmin):
     """Nothing is added, changed or deleted by hand."""
 
     # Counting a large table takes longer than reading a page of it.
