@@ -34,8 +34,7 @@ Admitted = tuple[Claim, Endpoint]
 class Refusal(Enum):
     """Why a claimed delivery does not go out, and what becomes of it."""
 
-    DISABLED = "subscription disabled"  # held until it is enabled, or expires
-    PAUSED = "subscription paused"  # held until it is resumed, or expires
+    DISABLED = "subscription disabled"  # or paused; held until it takes deliveries again, or expires
     DELETED = "subscription deleted"  # cancelled: there is nobody left to tell
     EXPUNGED = "payload expunged"  # failed: there is nothing left to tell
     CROWDED = "endpoint crowded"  # pending again: its endpoint has all of its share on the wire
@@ -66,8 +65,6 @@ def admit(
             admission.refused.setdefault(Refusal.EXPUNGED, []).append(claim)
         elif not endpoint.enabled or not endpoint.live_secrets(claim.claimed_at):
             admission.refused.setdefault(Refusal.DISABLED, []).append(claim)
-        elif endpoint.paused:
-            admission.refused.setdefault(Refusal.PAUSED, []).append(claim)
         elif claim.subscription_id in crowded:
             admission.refused.setdefault(Refusal.CROWDED, []).append(claim)
         else:
@@ -111,13 +108,11 @@ _GIVE_BACK_CANCELLED = """
        SET attempt_count = attempt_count - 1, claimed_at = NULL, wake_at = NULL
      WHERE id = ANY(%(ids)s::uuid[]) AND status = 'cancelled' AND claimed_at = %(claimed_at)s
 """
-_HOLD = (
-    f"status = 'held', due_at = now(), "
-    f"wake_at = least(now() + interval '{HELD_LOOK_AGAIN_SECONDS} seconds', expires_at)"
-)
 _CHANGES = {
-    Refusal.DISABLED: _HOLD,
-    Refusal.PAUSED: _HOLD,
+    Refusal.DISABLED: (
+        f"status = 'held', due_at = now(), "
+        f"wake_at = least(now() + interval '{HELD_LOOK_AGAIN_SECONDS} seconds', expires_at)"
+    ),
     Refusal.DELETED: (
         "status = 'cancelled', failure_reason = 'subscription deleted', finished_at = now(), wake_at = NULL"
     ),

@@ -19,7 +19,7 @@ HELD_LOOK_AGAIN_SECONDS = 900
 
 
 def release(subscription_id: UUID) -> int:
-    """Let the held deliveries of a subscription go that is enabled and not paused, oldest first. Returns how many there were.
+    """Let the held deliveries of a subscription that takes them go, oldest first. Returns how many there were.
 
     Those of one that was deleted go too: whoever claims them finds nobody to tell, and cancels them.
     """
@@ -41,7 +41,7 @@ def _release_some(subscription_id: UUID) -> list[UUID]:
                               WHERE subscription_id = %(subscription_id)s AND status = 'held' AND expires_at > now()
                               ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED)
                   AND NOT EXISTS (SELECT 1 FROM webhookhub_subscription
-                                   WHERE id = %(subscription_id)s AND (NOT enabled OR paused))
+                                   WHERE id = %(subscription_id)s AND (NOT enabled OR paused_at IS NOT NULL))
             RETURNING id""",
             {
                 "subscription_id": subscription_id,

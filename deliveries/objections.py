@@ -33,7 +33,7 @@ _WORDS = {
     Objection.EXPIRED: "The delivery has expired, and is about to be marked failed; a replay sends its event anew.",
     Objection.ON_THE_WIRE: "An attempt is on the wire at this very moment: there is nothing to do.",
     Objection.WEBHOOK_DISABLED: "The webhook is disabled, and would be sent nothing; enable it first.",
-    Objection.WEBHOOK_PAUSED: "The webhook is paused, and is sent nothing until it is resumed.",
+    Objection.WEBHOOK_PAUSED: "The webhook is paused, and would be sent nothing; resume it first.",
     Objection.WEBHOOK_DELETED: "The webhook was deleted: there is nobody left to tell.",
     Objection.EVENT_GONE: "The event is past its retention, and nothing of it is left to send.",
     Objection.PAYLOAD_EXPUNGED: "The event's data was expunged, and nothing of it is left to send.",

@@ -66,7 +66,7 @@ _RETRY_NOW = f"""
                CASE WHEN status NOT IN ('pending', 'held') THEN '{Objection.FINAL}'
                     WHEN subscription.id IS NULL THEN '{Objection.WEBHOOK_DELETED}'
                     WHEN NOT subscription.enabled THEN '{Objection.WEBHOOK_DISABLED}'
-                    WHEN subscription.paused THEN '{Objection.WEBHOOK_PAUSED}'
+                    WHEN subscription.paused_at IS NOT NULL THEN '{Objection.WEBHOOK_PAUSED}'
                     WHEN status = 'held' THEN '{Objection.HELD}'
                     WHEN claimed_at IS NOT NULL THEN '{Objection.ON_THE_WIRE}'
                     WHEN expires_at <= now() THEN '{Objection.EXPIRED}'

@@ -61,7 +61,7 @@ def try_out(webhook: Subscription, *, event_type: str = TEST_EVENT_TYPE, data: A
     """
     if not webhook.enabled:
         return Objection.WEBHOOK_DISABLED
-    if webhook.paused:
+    if webhook.paused_at is not None:
         return Objection.WEBHOOK_PAUSED
     new = NewEvent(
         type=event_type,

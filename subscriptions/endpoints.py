@@ -39,7 +39,6 @@ class Endpoint:
     version: int
     url: str
     enabled: bool
-    paused: bool = False
     auth: Auth
     headers: tuple[CustomHeader, ...] = ()
     profile: DeliveryProfile
@@ -113,8 +112,7 @@ def _usable_endpoint(row: Subscription) -> Endpoint:
         version=row.version,
         url=row.url,
         # A limit of nothing lets nothing go.
-        enabled=row.enabled and 0 not in (row.rate_limit_per_second, row.concurrency_limit),
-        paused=row.paused,
+        enabled=row.takes_deliveries and 0 not in (row.rate_limit_per_second, row.concurrency_limit),
         auth=unseal(row.auth_kind, row.encrypted_credentials),
         headers=unseal_headers(row.encrypted_headers),
         profile=apply_overrides(row.profile, row.overrides),

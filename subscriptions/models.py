@@ -109,9 +109,9 @@ class Subscription(models.Model):
     entity_type = models.CharField(max_length=128, blank=True)
     action = models.CharField(max_length=32, blank=True)
     payload_filter = models.JSONField(null=True, blank=True, help_text="Which data it wants; empty: any.")
-    enabled = models.BooleanField(default=True, help_text="Whether it is told of what happens.")
-    paused = models.BooleanField(
-        default=False, db_default=False, help_text="What happens is kept for it, and sent when it is resumed."
+    enabled = models.BooleanField(default=True)
+    paused_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when its deliveries are held; empty: they are not."
     )
     profile = models.ForeignKey(Profile, on_delete=models.PROTECT, default="standard")
     overrides = models.JSONField(
@@ -133,6 +133,11 @@ class Subscription(models.Model):
 
     class Meta:
         db_table = "webhookhub_subscription"
+        permissions: ClassVar = [
+            ("rotate_secret_of_subscription", "Can rotate the secrets of subscriptions"),
+            ("test_subscription", "Can send test events to subscriptions"),
+            ("notify_contact_of_subscription", "Can write to the contacts of subscriptions"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "uid"], name="subscription_uid"),
             # 002_44c3dd7dc10608b6.txt: the pair "cannot be repeated in other webhooks" of the account.
@@ -145,6 +150,11 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.url} ({self.shown_id})"
+
+    @property
+    def takes_deliveries(self) -> bool:
+        """Whether what there is for it goes out now."""
+        return self.enabled and self.paused_at is None
 
     @property
     def shown_id(self) -> str:

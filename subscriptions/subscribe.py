@@ -75,8 +75,8 @@ def create_subscription(account_id: UUID, terms: Terms, *, secret: str | None = 
 def change_subscription(subscription: Subscription, change: Callable[[Terms], Terms]) -> Subscription:
     """Agree on something else: `change` is given the terms as they are, and returns those that shall be.
 
-    It is called again where somebody else was faster. What was held while the subscription was disabled or paused is
-    released when it is neither. Raises SubscriptionError, BadUidError, ConflictError, or Subscription.DoesNotExist where it was
+    It is called again where somebody else was faster. What was held while the subscription was disabled or paused is released
+    when it takes deliveries again. Raises SubscriptionError, BadUidError, ConflictError, or Subscription.DoesNotExist where it was
     deleted meanwhile.
     """
     while True:
@@ -159,16 +159,23 @@ def set_enabled(subscription: Subscription, enabled: bool) -> None:
     with transaction.atomic():
         Subscription.objects.filter(id=subscription.id).update(enabled=enabled)
         subscription.enabled = enabled
-        if enabled:
+        if subscription.takes_deliveries:
             _release_on_commit(subscription.id)
 
 
-def set_paused(subscription: Subscription, paused: bool) -> None:
-    """Keep what happens for the subscription, or go on: what was held meanwhile and has not expired is then released."""
+def pause(subscription: Subscription) -> None:
+    """Hold what is on its way to the subscription, and what will be: nothing is lost, but by its expiry."""
+    if subscription.paused_at is None:
+        subscription.paused_at = timezone.now()
+        Subscription.objects.filter(id=subscription.id, paused_at=None).update(paused_at=subscription.paused_at)
+
+
+def resume(subscription: Subscription) -> None:
+    """Let go what was held, the oldest first, and what comes."""
     with transaction.atomic():
-        Subscription.objects.filter(id=subscription.id).update(paused=paused)
-        subscription.paused = paused
-        if not paused:
+        Subscription.objects.filter(id=subscription.id).update(paused_at=None)
+        subscription.paused_at = None
+        if subscription.takes_deliveries:
             _release_on_commit(subscription.id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from subscriptions.auth import NO_AUTH, Auth, check_auth, header_name, kind_of, seal, unseal
@@ -45,8 +46,8 @@ class Terms:
     payload_filter: Any = None
     """As `parse_filter` reads it; None: any data."""
     enabled: bool = True
-    paused: bool = False
-    """Whether what happens is held for it, and sent when it is resumed."""
+    paused_at: datetime | None = None
+    """Since when its deliveries are held. Other than a disabled one, it still gets new ones."""
     profile: str = DEFAULT_PROFILE.name
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """By the names and in the forms of a profile's row: see `subscriptions.overrides`."""
@@ -59,7 +60,7 @@ class Terms:
     @property
     def takes_deliveries(self) -> bool:
         """Whether something may be sent to it now."""
-        return self.enabled and not self.paused
+        return self.enabled and self.paused_at is None
 
 
 def settle(terms: Terms, *, before: Terms | None = None) -> Terms:
@@ -138,7 +139,7 @@ def read_terms(row: Subscription) -> Terms:
         action=row.action,
         payload_filter=row.payload_filter,
         enabled=row.enabled,
-        paused=row.paused,
+        paused_at=row.paused_at,
         profile=str(row.profile_id),
         overrides=row.overrides,
         headers=unseal_headers(row.encrypted_headers),
@@ -160,7 +161,7 @@ def to_columns(terms: Terms) -> dict[str, Any]:
         "action": terms.action,
         "payload_filter": terms.payload_filter,
         "enabled": terms.enabled,
-        "paused": terms.paused,
+        "paused_at": terms.paused_at,
         "profile_id": terms.profile,
         "overrides": dict(terms.overrides),
         "encrypted_headers": seal_headers(terms.headers),

@@ -49,6 +49,7 @@ _LOCAL = """
 | `WEBHOOKHUB_STATE` | `~/.local/state/webhookhub/` and a name for the checkout; for root `/var/lib/webhookhub/` | folder | Where `scripts/run` keeps the data of its servers, passwords and logs. |
 | `WEBHOOKHUB_PORT` | `8000` | port | Where `scripts/run` and docker-compose.yml have the web server; `scripts/run` takes the next free one. |
 | `WEBHOOKHUB_TEST_RABBITMQ_URL` | `amqp://guest:guest@127.0.0.1:5672//` | URL | The RabbitMQ of the tests. Those that need it are skipped where nobody answers. |
+| `WEBHOOKHUB_TEST_BROWSER` | unset | `required` | Tests that need Chromium fail where there is none; else they are skipped, and say so. |
 | `GRANIAN_HOST`, `GRANIAN_PORT` | `127.0.0.1`, `8000` | address, port | Where the web server listens; granian's own, as all its options. |
 """
 

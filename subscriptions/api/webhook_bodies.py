@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -142,7 +143,7 @@ class WebhookBody(Body):
     action = Text(**_TEXT, max_length=32, help_text="What is done to it; left out: anything. The pair is unique.")
     filter = serializers.DictField(source="payload_filter", **_NULLABLE, help_text="Which data it wants.")
     enabled = Flag(**_OPTIONAL, help_text="Whether it is told; what is on its way is held meanwhile.")
-    paused = Flag(**_OPTIONAL, help_text="Whether what happens is held for it, and sent when it is resumed.")
+    paused = Flag(**_OPTIONAL, help_text="Whether deliveries to it are held, new ones too, until it is resumed.")
     profile = Text(**_NULLABLE, max_length=50, help_text="The delivery profile, by its name.")
     overrides = OverridesBody(**_NULLABLE)
     headers = HeadersField(**_NULLABLE, help_text="Sent with every request. PATCH merges, null takes one away.")
@@ -190,12 +191,12 @@ _DEFAULTS: dict[str, Any] = {
 def to_terms(values: Mapping[str, Any], *, before: Terms | None = None) -> Terms:
     """The terms that a whole body says. `before` lends what is kept secret, and nothing else. Raises SubscriptionError."""
     headers = replace_headers(before.headers if before else (), values.get("headers") or {})
-    return Terms(**_plain(values), headers=headers, auth=_auth(values, before))
+    return Terms(**_plain(values, before), headers=headers, auth=_auth(values, before))
 
 
 def change_terms(values: Mapping[str, Any], before: Terms) -> Terms:
     """The terms with the changes that a part of a body says. Raises SubscriptionError."""
-    changes = _plain(values)
+    changes = _plain(values, before)
     if "headers" in values:
         given = values["headers"]
         changes["headers"] = () if given is None else merge_headers(before.headers, given)
@@ -204,12 +205,16 @@ def change_terms(values: Mapping[str, Any], before: Terms) -> Terms:
     return replace(before, **changes)
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+def _plain(values: Mapping[str, Any], before: Terms | None) -> dict[str, Any]:
+    plain = {
         name: _DEFAULTS[name] if value is None else value
         for name, value in values.items()
-        if name not in ("headers", "auth")
+        if name not in ("headers", "auth", "paused")
     }
+    if "paused" in values:
+        since = before.paused_at if before is not None else None
+        plain["paused_at"] = (since or timezone.now()) if values["paused"] else None
+    return plain
 
 
 def _auth(values: Mapping[str, Any], before: Terms | None) -> Any:

@@ -36,7 +36,7 @@ def show_webhook(row: Subscription) -> dict[str, Any]:
         "action": terms.action or None,
         "filter": terms.payload_filter,
         "enabled": terms.enabled,
-        "paused": terms.paused,
+        "paused": terms.paused_at is not None,
         "profile": terms.profile,
         "overrides": {
             camel(name): None if name in _EMPTY and value == "" else value for name, value in terms.overrides.items()

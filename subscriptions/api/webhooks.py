@@ -210,9 +210,10 @@ def _select(request: Request) -> QuerySet[Subscription]:
             rows = rows.filter(**{column: text})
     if (event_type := _read_text(request, "eventType")) is not None:
         rows = rows.filter(event_types__overlap=patterns_matching(event_type))
-    for flag in ("enabled", "paused"):
-        if flag in request.query_params:
-            rows = rows.filter(**{flag: read_flag(request, flag)})
+    if "enabled" in request.query_params:
+        rows = rows.filter(enabled=read_flag(request, "enabled"))
+    if "paused" in request.query_params:
+        rows = rows.filter(paused_at__isnull=not read_flag(request, "paused"))
     return rows
 
 

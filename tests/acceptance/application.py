@@ -27,7 +27,7 @@ from subscriptions.auth import OAuth2Auth  # noqa: E402
 from subscriptions.builtin_profiles import STANDARD  # noqa: E402
 from subscriptions.custom_headers import CustomHeader  # noqa: E402
 from subscriptions.models import Profile, Subscription  # noqa: E402
-from subscriptions.subscribe import change_subscription, set_enabled, set_paused, subscribe  # noqa: E402
+from subscriptions.subscribe import change_subscription, pause, resume, set_enabled, subscribe  # noqa: E402
 from tests.acceptance.admin.scenery import make_scenery  # noqa: E402
 from webhookhub import doorbell, ids  # noqa: E402
 from webhookhub.api_keys import create_api_key  # noqa: E402
@@ -78,8 +78,8 @@ def enable(subscription: str, enabled: bool) -> None:
     set_enabled(Subscription.objects.get(id=subscription), enabled)
 
 
-def pause(subscription: str, paused: bool) -> None:
-    set_paused(Subscription.objects.get(id=subscription), paused)
+def set_paused(subscription: str, paused: bool) -> None:
+    (pause if paused else resume)(Subscription.objects.get(id=subscription))
 
 
 def change(subscription: str, headers: dict[str, str], terms: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         make_subscription,
         make_scenery,
         enable,
-        pause,
+        set_paused,
         change,
         use_oauth2,
         emit,

@@ -95,12 +95,12 @@ def test_a_disabled_subscription_holds_its_deliveries_until_it_is_enabled(hub: H
 
 def test_what_happens_while_a_subscription_is_paused_is_sent_when_it_is_resumed(hub: Hub, customer: Customer) -> None:
     subscriber = customer.subscribe()
-    hub.application("pause", subscription=subscriber.id, paused=True)
+    hub.application("set_paused", subscription=subscriber.id, paused=True)
     customer.emit(20)
     hub.wait_until(lambda: [one.status for one in customer.deliveries()] == ["held"] * 20, "all twenty held")
     assert subscriber.requests == []
 
-    hub.application("pause", subscription=subscriber.id, paused=False)
+    hub.application("set_paused", subscription=subscriber.id, paused=False)
     customer.wait_until_settled()
     assert {(one.status, one.attempt_count) for one in customer.deliveries()} == {("delivered", 1)}
     customer.check_story()

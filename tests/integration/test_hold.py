@@ -14,7 +14,7 @@ from deliveries.hold import release
 from deliveries.models import Status
 from deliveries.sweep import sweep
 from subscriptions.models import Subscription
-from subscriptions.subscribe import set_enabled
+from subscriptions.subscribe import pause, resume, set_enabled
 from tests.integration.conftest import Listen
 from tests.integration.rows import (
     change,
@@ -51,6 +51,33 @@ def test_what_a_disabled_subscription_was_to_get_is_held_until_it_expires(subscr
     assert row.wake_at is not None
     assert row.wake_at <= row.expires_at
     assert claim([row.id]) == []
+
+
+def test_a_resumed_subscription_gets_what_has_not_expired_the_oldest_first(
+    subscription: Subscription, listen: Listen
+) -> None:
+    identifiers = make_pending(subscription, 4)
+    pause(subscription)
+    give_back(claim(identifiers), Refusal.DISABLED)
+    change(identifiers[:1], expires_at=database_now() - timedelta(seconds=1))
+    assert release(subscription.id) == 0
+    resume(subscription)
+    for queue in ("deliveries", "maintenance"):
+        listen(queue)
+    assert release(subscription.id) == 3
+    assert [rung.ids for rung in listen("deliveries")] == [identifiers[1:]]
+
+
+def test_one_that_is_disabled_as_well_is_released_only_by_both(subscription: Subscription, listen: Listen) -> None:
+    pause(subscription)
+    set_enabled(subscription, False)
+    resume(subscription)
+    assert listen("maintenance") == []
+    pause(subscription)
+    set_enabled(subscription, True)
+    assert listen("maintenance") == []
+    resume(subscription)
+    assert [rung.ids for rung in listen("maintenance")] == [[subscription.id]]
 
 
 def test_what_a_deleted_subscription_was_to_get_is_cancelled_with_the_reason(subscription: Subscription) -> None:

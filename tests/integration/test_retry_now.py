@@ -16,7 +16,7 @@ from deliveries.objections import Objection
 from deliveries.record import record_landings
 from deliveries.retry_now import retry_now
 from subscriptions.models import Subscription
-from subscriptions.subscribe import set_enabled, set_paused
+from subscriptions.subscribe import pause, set_enabled
 from tests.integration.conftest import Listen
 from tests.integration.rows import (
     answered,
@@ -115,17 +115,18 @@ def test_what_was_cancelled_is_refused(waiting: list[UUID]) -> None:
     assert retry_now(waiting).refused == {waiting[0]: Objection.FINAL}
 
 
+def test_a_paused_webhook_is_sent_nothing(waiting: list[UUID], subscription: Subscription) -> None:
+    pause(subscription)
+    assert retry_now(waiting).refused == {waiting[0]: Objection.WEBHOOK_PAUSED}
+    change(waiting, status=Status.HELD)
+    assert retry_now(waiting).refused == {waiting[0]: Objection.WEBHOOK_PAUSED}
+
+
 def test_a_disabled_webhook_is_sent_nothing(waiting: list[UUID], subscription: Subscription, listen: Listen) -> None:
     set_enabled(subscription, False)
     assert retry_now(waiting).refused == {waiting[0]: Objection.WEBHOOK_DISABLED}
     change(waiting, status=Status.HELD)
     assert retry_now(waiting).refused == {waiting[0]: Objection.WEBHOOK_DISABLED}
-    assert listen("deliveries") == []
-
-
-def test_a_paused_webhook_is_sent_nothing(waiting: list[UUID], subscription: Subscription, listen: Listen) -> None:
-    set_paused(subscription, True)
-    assert retry_now(waiting).refused == {waiting[0]: Objection.WEBHOOK_PAUSED}
     assert listen("deliveries") == []
 
 

@@ -94,25 +94,34 @@ def test_a_disabled_webhook_is_sent_nothing_and_enabled_again_gets_what_was_held
     assert read_delivery(delivery_id).status == Status.DELIVERED
 
 
-def test_a_paused_webhook_is_sent_nothing_and_resumed_gets_all_that_happened_meanwhile(
+def test_a_paused_webhook_gets_what_is_new_too_when_it_is_resumed(
     api: Client, made: Made, account: Account, receiver: Receiver, listen: Listen
 ) -> None:
     path, subscription = made()
-    before = fail_once(subscription, receiver)
-    api.patch(path, {"paused": True})
-    fan_out([emit("order.shipped", {}, account=account)])
-    delivery_ids = list(Delivery.objects.values_list("id", flat=True))
-    deliver(delivery_ids)
-    assert before in delivery_ids
-    assert (len(delivery_ids), len(receiver.started)) == (2, 1)
-    assert {row.status for row in Delivery.objects.all()} == {Status.HELD}
+    waiting = fail_once(subscription, receiver)
+    assert api.patch(path, {"paused": True}).json()["paused"] is True
+    (new,) = make_pending(subscription)
+    deliver([waiting, new])
+    assert len(receiver.started) == 1
+    assert [read_delivery(one).status for one in (waiting, new)] == [Status.HELD, Status.HELD]
 
     listen("maintenance")
-    api.patch(path, {"paused": False})
+    assert api.patch(path, {"paused": False}).json()["paused"] is False
     assert [rung.ids for rung in listen("maintenance")] == [[subscription.id]]
-    assert release(subscription.id) == 2
-    deliver(delivery_ids)
-    assert {row.status for row in Delivery.objects.all()} == {Status.DELIVERED}
+    release(subscription.id)
+    deliver([waiting, new])
+    assert [read_delivery(one).status for one in (waiting, new)] == [Status.DELIVERED, Status.DELIVERED]
+
+
+def test_pausing_again_keeps_the_moment_of_the_pause(made: Made, api: Client) -> None:
+    path, subscription = made()
+    api.patch(path, {"paused": True})
+    subscription.refresh_from_db()
+    since = subscription.paused_at
+    assert since is not None
+    api.patch(path, {"paused": True, "description": "still"})
+    subscription.refresh_from_db()
+    assert subscription.paused_at == since
 
 
 def test_what_is_paused_is_not_released_by_being_enabled_nor_what_is_disabled_by_being_resumed(

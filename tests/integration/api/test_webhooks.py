@@ -153,6 +153,7 @@ def test_a_secret_is_in_no_answer_but_the_first(api: Client, make: Make) -> None
         ({"url": URL, "filter": 5}, "filter"),
         ({"url": URL, "enabled": "yes"}, "enabled"),
         ({"url": URL, "enabled": None}, "enabled"),
+        ({"url": URL, "paused": "yes"}, "paused"),
         ({"url": URL, "profile": "nonsense"}, "profile"),
         ({"url": URL, "uid": "sub_orders"}, "uid"),
         ({"url": URL, "uid": "a/b"}, "uid"),
