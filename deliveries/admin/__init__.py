@@ -1,7 +1,7 @@
-"""The admin's pages of deliveries, their attempts, and jobs."""
+"""The admin's pages of deliveries, their attempts, jobs, and of subscriptions, whose health they tell."""
 
 from __future__ import annotations
 
-from deliveries.admin import deliveries, jobs
+from deliveries.admin import deliveries, jobs, webhooks
 
-__all__ = ["deliveries", "jobs"]
+__all__ = ["deliveries", "jobs", "webhooks"]

@@ -19,6 +19,7 @@ from deliveries.filters import DeliveryFilter
 from deliveries.jobs import create_job, run_job
 from deliveries.models import Delivery, JobKind, Status
 from deliveries.record import record_landings
+from deliveries.tally import fold
 from deliveries.transport import FailureKind, NoAnswer, Result, Timings
 from subscriptions.models import Subscription
 from subscriptions.subscribe import subscribe
@@ -52,6 +53,7 @@ def make_scenery() -> dict[str, str]:
     cancel([held[0]], reason="wrong prices")
     given_up = {"status": Status.FAILED, "failure_reason": "exhausted", "wake_at": None, "finished_at": Now()}
     Delivery.objects.filter(id=failing[2]).update(**given_up)
+    fold()
     job = create_job(shop.id, kind=JobKind.RETRY, wanted=DeliveryFilter(statuses=(Status.PENDING,)), reason="a test")
     run_job(job.id)
     every = IntervalSchedule.objects.create(every=2, period=IntervalSchedule.SECONDS)

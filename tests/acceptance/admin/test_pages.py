@@ -20,6 +20,8 @@ PAGES = {
     "attempts": "deliveries/deliveryattempt/",
     "subscriptions": "subscriptions/subscription/",
     "subscription": "subscriptions/subscription/{badly}/change/",
+    "notify contact": "subscriptions/subscription/act/notify/?ids={badly}",
+    "rotate secret": "subscriptions/subscription/act/rotate/?ids={badly}",
     "accounts": "webhookhub/account/",
     "account": "webhookhub/account/{shop}/change/",
     "keys": "webhookhub/apikey/",

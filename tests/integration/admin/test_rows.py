@@ -11,7 +11,6 @@ from django.urls import reverse
 from deliveries.models import Delivery
 from subscriptions.builtin_profiles import BUILT_IN_PROFILES
 from subscriptions.models import Profile, Subscription
-from tests.integration.conftest import Listen
 
 # Static files come from the packages; the folder for collected ones need not exist.
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
@@ -96,17 +95,6 @@ def test_events_of_an_account_that_was_deleted_are_still_listed(delivery: Delive
     assert [row.pk for row in response.context["cl"].result_list] == [delivery.event_id]
 
 
-def test_enabling_in_the_list_rings_for_the_release_and_disabling_does_not(
-    subscription: Subscription, admin_client: Client, listen: Listen
-) -> None:
-    act(admin_client, "subscriptions_subscription", "disable", subscription.id)
-    subscription.refresh_from_db()
-    assert (subscription.enabled, listen("maintenance")) == (False, [])
-    act(admin_client, "subscriptions_subscription", "enable", subscription.id)
-    subscription.refresh_from_db()
-    assert (subscription.enabled, [rung.ids for rung in listen("maintenance")]) == (True, [[subscription.id]])
-
-
 def form_of(client: Client, url: str) -> dict[str, Any]:
     """The values of an admin form as a browser would send them back."""
     form = client.get(url).context["adminform"].form
@@ -118,15 +106,6 @@ def form_of(client: Client, url: str) -> dict[str, Any]:
         elif value is not False and value is not None:
             sent[name] = ",".join(map(str, value)) if isinstance(value, list) else value
     return sent
-
-
-def test_enabling_on_the_page_rings_for_the_release(
-    subscription: Subscription, admin_client: Client, listen: Listen
-) -> None:
-    Subscription.objects.update(enabled=False)
-    url = reverse("admin:subscriptions_subscription_change", args=[subscription.pk])
-    assert admin_client.post(url, form_of(admin_client, url) | {"enabled": "on"}).status_code == 302
-    assert [rung.ids for rung in listen("maintenance")] == [[subscription.id]]
 
 
 @pytest.mark.parametrize(
