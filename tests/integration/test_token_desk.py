@@ -16,7 +16,7 @@ from deliveries.models import Delivery, Status
 from deliveries.sweep import sweep
 from deliveries.token_desk import TokenDesk
 from deliveries.token_request import Granted
-from deliveries.tokens import RETRY_SECONDS, TokenState, begin_fetch, end_fetch, load_tokens
+from deliveries.tokens import TokenState, begin_fetch, end_fetch, load_tokens
 from deliveries.transport import Answer, FailureKind
 from deliveries.wire import Wire
 from subscriptions.auth import OAuth2Auth
@@ -159,15 +159,21 @@ def test_where_no_token_is_to_be_had_the_attempt_fails_with_the_reason_and_is_re
 
 @pytest.mark.usefixtures("wire")
 def test_after_a_moment_a_token_is_asked_for_again(
-    subscription: Subscription, receiver: Receiver, token_endpoint: ScriptedTransport, listen: Listen
+    subscription: Subscription,
+    receiver: Receiver,
+    token_endpoint: ScriptedTransport,
+    listen: Listen,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A moment that is not over before the next line, however slow the machine.
+    monkeypatch.setattr("deliveries.tokens.RETRY_SECONDS", 1000.0)
     (delivery_id,) = make_pending(subscription)
     deliver([delivery_id])
     asked(token_endpoint, 1)
     token_endpoint.answer_next(answer(503))
     rung(listen, 1)
     deliver([delivery_id])
-    let_pass(RETRY_SECONDS)
+    let_pass(1000.0)
     change([delivery_id], due_at="2026-01-01T00:00:00Z")
     deliver([delivery_id])
     asked(token_endpoint, 2)
