@@ -3,4 +3,6 @@
 command     what such a module offers
 status      what is alive, what is waiting, and what is wrong
 doctor      what of the settings, servers and limits is wrong, and what to do about it
+
+`look` is what `status` shows, `wrong` what it thinks of it, and `lines` how it is told.
 """
