@@ -39,7 +39,9 @@ def overview_lines(overview: Overview) -> Iterator[str]:
 
 
 def hour_lines(hour: Hour) -> Iterator[str]:
-    """How it went, and with whom it did not go well."""
+    """How it went, and with whom it did not go well; the last minute is the last that is over."""
+    last = hour.minutes[-2]
+    yield _line("last minute", f"{last.attempts:,} attempts, {last.delivered:,} delivered, {last.failed:,} failed")
     yield _line("last hour", f"{hour.delivered:,} delivered, {hour.failed:,} failed")
     if hour.attempts:
         mean = "" if hour.mean_ms is None else f", {hour.mean_ms:,.0f} ms on average"

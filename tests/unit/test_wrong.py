@@ -14,6 +14,7 @@ from deliveries.figures.history import Stretch
 from deliveries.figures.overview import Overview
 from deliveries.operating.lines import draw_bars
 from deliveries.operating.look import Hour, Look
+from deliveries.operating.top import fit
 from deliveries.operating.wrong import find_wrong
 from webhookhub import doorbell
 from webhookhub.conf import HubSettings
@@ -115,3 +116,7 @@ def test_errors_come_before_warnings() -> None:
 )
 def test_bars_are_as_high_as_their_values_and_never_hide_one(values: list[int], drawn: str) -> None:
     assert draw_bars(values) == drawn
+
+
+def test_a_picture_is_cut_to_what_the_terminal_has_room_for() -> None:
+    assert fit(["abcdef", "gh", "ij"], columns=4, rows=2) == ["abcd", "gh"]

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from deliveries.operating import doctor, status
+from deliveries.operating import doctor, status, top
 from deliveries.operating.command import HubCommand
 
-COMMANDS: tuple[HubCommand, ...] = (status.COMMAND, doctor.COMMAND)
+COMMANDS: tuple[HubCommand, ...] = (status.COMMAND, top.COMMAND, doctor.COMMAND)
 
 
 class Command(BaseCommand):
