@@ -13,6 +13,7 @@ django_application = get_asgi_application()
 # Django has to be set up before its connections can be told, and its models be imported.
 from django.db import connections  # noqa: E402
 
+from webhookhub.requests_log import RequestIds  # noqa: E402
 from webhookhub.seen_door import SeenDoor  # noqa: E402
 
 # Here Django answers each request in a thread of its own, and a connection that was kept would be kept by nobody: they would
@@ -20,4 +21,4 @@ from webhookhub.seen_door import SeenDoor  # noqa: E402
 connections.settings["default"]["CONN_MAX_AGE"] = 0
 
 # Django types its handler more narrowly than the ASGI specification does.
-application = SeenDoor(django_application)  # type: ignore[arg-type]
+application = RequestIds(SeenDoor(django_application))  # type: ignore[arg-type]

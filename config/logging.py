@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from config.environment import Environment
+from webhookhub.requests_log import request_id
 
 
 def logging_settings(environment: Environment) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def logging_settings(environment: Environment) -> dict[str, Any]:
         # What the apps pass as `extra=` become fields of their own; structlog escapes control characters, so that no
         # value from outside can forge a line.
         structlog.stdlib.ExtraAdder(),
+        add_request_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Any = (
@@ -48,6 +50,13 @@ def logging_settings(environment: Environment) -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": True},
         },
     }
+
+
+def add_request_id(logger: Any, method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """A processor of structlog's: lines that a request brings about carry its id."""
+    if identifier := request_id.get():
+        line["request_id"] = identifier
+    return line
 
 
 def configure_logging(settings: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ MIDDLEWARE = [
     # First: whoever asks for health or figures names no host of ours and speaks no HTTPS.
     "webhookhub.health.HealthMiddleware",
     "deliveries.metrics.page.MetricsMiddleware",
+    "webhookhub.requests_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -23,6 +23,7 @@ from deliveries.request import build_request
 from deliveries.wire import Wire, open_wire
 from subscriptions.endpoints import Endpoint, load_endpoints
 from webhookhub.conf import hub_settings
+from webhookhub.logged_ids import logged_ids
 
 logger = logging.getLogger("webhookhub.deliver")
 
@@ -58,6 +59,8 @@ def deliver(delivery_ids: Sequence[UUID]) -> list[NearRetry]:
         extra={
             "rung": len(delivery_ids),
             "claimed": len(claims),
+            "delivery_ids": logged_ids("delivery", (one.delivery_id for one in claims)),
+            "event_ids": [one.fact.shown_id for one in claims[: hub_settings().log_ids]],
             "refused": {refusal.value: len(refused) for refusal, refused in admission.refused.items()},
             "without_token": len(authorization.waiting) + len(authorization.failing),
             "timed": len(allowance.timed),

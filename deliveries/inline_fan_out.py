@@ -26,6 +26,7 @@ from webhookhub.event_rows import FAN_OUT_OVERDUE, EventRow
 from webhookhub.events import FAN_OUT_TASK
 from webhookhub.ids import delivery_id
 from webhookhub.ingest.sink import Inserted, Unrung
+from webhookhub.logged_ids import logged_ids
 
 logger = logging.getLogger("webhookhub.fan_out")
 
@@ -75,7 +76,10 @@ class InlineFanOut:
         """Wake the delivery workers, and for what is not fanned out `fan_out`; then learn for whom that might have been."""
         if unrung.deliveries:
             doorbell.ring(DELIVER_TASK, unrung.deliveries, queue=doorbell.DELIVERIES)
-            logger.info("fanned out inline", extra={"deliveries": len(unrung.deliveries)})
+            logger.info(
+                "fanned out inline",
+                extra={"deliveries": len(unrung.deliveries), "delivery_ids": logged_ids("delivery", unrung.deliveries)},
+            )
         if unrung.events:
             doorbell.ring(FAN_OUT_TASK, unrung.events, queue=doorbell.FANOUT)
         if self._unknown:

@@ -25,6 +25,7 @@ from deliveries.transport import Answer, NoAnswer, Result
 from webhookhub import doorbell
 from webhookhub.conf import HubSettings, hub_settings
 from webhookhub.ids import attempt_id
+from webhookhub.logged_ids import logged_ids
 
 logger = logging.getLogger("webhookhub.record")
 
@@ -212,7 +213,15 @@ def _log(verdicts: Sequence[Verdict], moved: set[UUID]) -> None:
     outcomes: dict[str, int] = {}
     for verdict in verdicts:
         outcomes[verdict.outcome.code] = outcomes.get(verdict.outcome.code, 0) + 1
-    extra = {"attempts": len(verdicts), "outcomes": outcomes, "late": len(verdicts) - len(moved)}
+    extra = {
+        "attempts": len(verdicts),
+        "outcomes": outcomes,
+        "late": len(verdicts) - len(moved),
+        "delivery_ids": logged_ids("delivery", (verdict.delivery_id for verdict in verdicts)),
+        "attempt_ids": logged_ids(
+            "attempt", (attempt_id(verdict.delivery_id, verdict.attempt_number) for verdict in verdicts)
+        ),
+    }
     logger.info("recorded", extra=extra)
 
 

@@ -34,6 +34,7 @@ from deliveries.wire import close_wire
 from webhookhub import doorbell
 from webhookhub.accounts import FORGET_TASK
 from webhookhub.events import FAN_OUT_TASK
+from webhookhub.logged_ids import logged_ids
 from webhookhub.models import ProcessKind
 from webhookhub.presence import Presence, see_beat
 
@@ -54,8 +55,10 @@ LAST_WORD_TENTHS = 20
 
 @shared_task(bind=True, name=FAN_OUT_TASK, max_retries=None)
 def fan_out_task(self: Task[Any, None], event_ids: Sequence[str]) -> None:
+    identifiers = [UUID(identifier) for identifier in event_ids]
+    logger.info("rung", extra={"task": self.name, "event_ids": logged_ids("event", identifiers)})
     try:
-        fan_out([UUID(identifier) for identifier in event_ids])
+        fan_out(identifiers)
     except DATABASE_AWAY:
         ring_again(self, event_ids)
 

@@ -103,6 +103,11 @@ class HubSettings(BaseModel):
         description="Retries due within so many seconds are rung by Celery's countdown; later ones wait for the sweep.",
     )
     sweep_seconds: float = Field(default=2.0, gt=0, le=60, description="Seconds between two sweeps of celery-beat.")
+    log_ids: int = Field(
+        default=20,
+        ge=0,
+        description="Ids of each kind that a log line names at most. A batch has up to 100 deliveries: 100 names all, 0 none.",
+    )
     retention_days: int = Field(
         default=30, ge=1, description="Days for which events, deliveries and attempts are kept."
     )
