@@ -8,6 +8,7 @@ import dj_database_url
 
 from config.environment import read_environment, unknown_variables
 from config.logging import logging_settings
+from config.navigation import NAVIGATION
 from webhookhub import doorbell
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -84,7 +85,14 @@ WHITENOISE_USE_FINDERS = True
 LOGGING = logging_settings(ENVIRONMENT)
 LOGGING_CONFIG = "config.logging.configure_logging"
 
-UNFOLD = {"SITE_TITLE": "WebhookHub", "SITE_HEADER": "WebhookHub", "SITE_SUBHEADER": "Webhooks, outstanding and done"}
+UNFOLD = {
+    "SITE_TITLE": "WebhookHub",
+    "SITE_HEADER": "WebhookHub",
+    "SITE_SUBHEADER": "Outstanding and done",
+    "SITE_SYMBOL": "webhook",
+    "SIDEBAR": {"navigation": NAVIGATION},
+    "DASHBOARD_CALLBACK": "deliveries.admin.home.add_figures",
+}
 
 # ------------------------------------------------------------------------------------------------ REST API
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema", "UNAUTHENTICATED_USER": None}

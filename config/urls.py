@@ -7,6 +7,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from config import admin as _  # noqa: F401 - registers its pages before the admin's URLs are made
+
 urlpatterns = [
     path("api/v1/", include("webhookhub.api.urls")),
     path("api/v1/", include("subscriptions.api.urls")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from deliveries.admin.acting import act, act_url
 from deliveries.admin.deeds import DEEDS
+from deliveries.admin.home import show_figures
 from deliveries.admin.story import OUTSTANDING, read_story
 from deliveries.admin.wanted import FILTERS, read_wanted
 from deliveries.admin.words import describe_next, describe_span
@@ -67,13 +69,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return rows.prefetch_related("event", "subscription", "account")  # type: ignore[no-any-return]  # unfold carries no types
 
     def get_urls(self) -> list[Any]:
-        """With the page that asks for the reason of a deed."""
-
-        def view(request: HttpRequest, kind: str) -> HttpResponse:
-            return act(self, request, kind)
-
-        pattern = path("act/<slug:kind>/", self.admin_site.admin_view(view), name="deliveries_delivery_act")
-        return [pattern, *super().get_urls()]
+        """With the page that asks for the reason of a deed, and the figures of the first page."""
+        view = self.admin_site.admin_view
+        return [
+            path("act/<slug:kind>/", view(partial(act, self)), name="deliveries_delivery_act"),
+            path("figures/", view(show_figures), name="deliveries_delivery_figures"),
+            *super().get_urls(),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """With what may be done to all that is found."""

@@ -26,7 +26,7 @@ from subscriptions.subscribe import subscribe
 from tests.integration.rows import answered, land, make_pending
 from webhookhub.api_keys import create_api_key
 from webhookhub.event_types import put_event_type
-from webhookhub.models import Account
+from webhookhub.models import Account, ApiKey, Event
 
 USER, PASSWORD = "ada", "correct horse battery staple"
 HOSTILE = b"<script>document.title = 'taken over'</script><h1>out of order</h1>"
@@ -59,7 +59,14 @@ def make_scenery() -> dict[str, str]:
     every = IntervalSchedule.objects.create(every=2, period=IntervalSchedule.SECONDS)
     task = PeriodicTask.objects.create(name="sweep", task="deliveries.sweep", interval=every)
     named = {"failing": failing[0], "held": held[1], "well": well.id, "badly": badly.id, "away": away.id}
-    others = {"shop": shop.id, "job": job.id, "task": task.pk, "administrator": administrator.pk}
+    others = {
+        "event": Event.objects.latest("id").id,
+        "key": ApiKey.objects.get().id,
+        "shop": shop.id,
+        "job": job.id,
+        "task": task.pk,
+        "administrator": administrator.pk,
+    }
     return {name: str(value) for name, value in {**named, **others}.items()}
 
 

@@ -96,3 +96,15 @@ def test_a_job_is_watched_without_a_reload(site: Site, page: Page, request: pyte
     expect(progress).to_contain_text("Done to 3 of 3 found", timeout=60_000)
     assert page.evaluate("window.isTheSamePage")
     assert page.locator("#job-progress[hx-get]").count() == 0
+
+
+def test_the_first_page_goes_on_without_a_reload(site: Site, page: Page) -> None:
+    page.goto(site.address(""))
+    before = page.get_by_text(re.compile(r"\d+ pending, \d+ held")).inner_text()
+    page.evaluate("window.isTheSamePage = true")
+    assert site.hub.query(
+        """UPDATE webhookhub_delivery SET status = 'cancelled', wake_at = NULL
+            WHERE id = (SELECT min(id::text)::uuid FROM webhookhub_delivery WHERE status = 'pending') RETURNING id"""
+    )
+    expect(page.get_by_text(before)).to_have_count(0, timeout=60_000)
+    assert page.evaluate("window.isTheSamePage")

@@ -30,7 +30,14 @@ PAGES = {
     "event types": "webhookhub/eventtype/",
     "event type": "webhookhub/eventtype/order.shipped/change/",
     "events": "webhookhub/event/",
+    "event": "webhookhub/event/{event}/change/",
+    "new key": "webhookhub/apikey/add/",
+    "key": "webhookhub/apikey/{key}/change/",
     "periodic tasks": "django_celery_beat/periodictask/",
+    "periodic task": "django_celery_beat/periodictask/{task}/change/",
+    "users": "auth/user/",
+    "user": "auth/user/{administrator}/change/",
+    "history": "deliveries/delivery/{failing}/history/",
 }
 AXE_OPTIONS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
 WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - window.innerWidth"

@@ -35,8 +35,15 @@ function makeReachable(control) {
 function nameAfterItsField(box) {
     const field = box.closest(".select2-container").previousElementSibling;
     const name = field?.labels?.[0]?.textContent.trim();
-    if (name) box.setAttribute("aria-label", name);
+    if (!name) return;
+    box.setAttribute("aria-label", name);
+    box.querySelector(".select2-selection__rendered")?.setAttribute("aria-label", name);
 }
+
+// They are made when the page is ready, and anew when its width changes.
+new MutationObserver(() => {
+    document.querySelectorAll(".select2-selection:not([aria-label])").forEach(nameAfterItsField);
+}).observe(document.documentElement, { childList: true, subtree: true });
 
 window.addEventListener("load", () => {
     document.querySelectorAll("a[x-on\\:click]:not([href])").forEach(makeReachable);
@@ -44,5 +51,17 @@ window.addEventListener("load", () => {
         makeReachable(symbol);
         symbol.setAttribute("aria-label", "Show or hide the navigation");
     });
-    document.querySelectorAll(".select2-selection").forEach(nameAfterItsField);
+});
+
+// Charts are drawn once; what a refreshed part of the page brings along are their new numbers.
+document.addEventListener("htmx:afterSwap", (event) => {
+    event.target.querySelectorAll("[data-chart]").forEach((fresh) => {
+        const canvas = document.querySelector(`#${fresh.dataset.chart} canvas`);
+        const chart = canvas && Chart.getChart(canvas);
+        if (!chart) return;
+        const { labels, datasets } = JSON.parse(fresh.dataset.value);
+        chart.data.labels = labels;
+        datasets.forEach((dataset, number) => { chart.data.datasets[number].data = dataset.data; });
+        chart.update();
+    });
 });
