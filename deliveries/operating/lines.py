@@ -13,7 +13,7 @@ from webhookhub import ids
 from webhookhub.models import ProcessKind
 
 _BARS = " ▁▂▃▄▅▆▇█"
-HOST_CHARACTERS = 36
+HOST_CHARACTERS = 28
 
 
 def overview_lines(overview: Overview) -> Iterator[str]:

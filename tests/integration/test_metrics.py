@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
@@ -158,6 +159,17 @@ def test_the_page_for_operators_has_every_metric_and_no_other() -> None:
     documented = {row[0].strip("`").partition("{")[0] for row in read_table_rows(OPERATIONS) if "webhookhub_" in row[0]}
     families = HubCollector().collect()
     assert documented == {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+
+
+def test_where_the_database_cannot_tell_the_answer_is_503() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE webhookhub_counter RENAME TO away")
+    try:
+        response = get()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE away RENAME TO webhookhub_counter")
+    assert (response.status_code, response.content) == (503, b"")
 
 
 def test_openmetrics_is_given_to_who_asks_for_it() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from deliveries.admit import Refusal, give_back
 from deliveries.cancel import cancel
@@ -114,6 +114,20 @@ def test_two_who_add_up_at_once_count_everything_once(subscription: Subscription
     fold()
     assert figures(subscription)["attempts"] == figures()["attempts"] == 40
     assert not Tally.objects.exists()
+
+
+def test_whoever_comes_while_another_adds_up_leaves_it_to_that_one(subscription: Subscription) -> None:
+    settle(claimed(subscription), answered())
+    with transaction.atomic():
+        fold()
+        assert run_at_once([fold_without_waiting]) == [0]
+    assert figures()["attempts"] == 1
+
+
+def fold_without_waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '1s'")
+    return fold()
 
 
 def test_a_result_that_is_recorded_twice_counts_once(subscription: Subscription) -> None:
