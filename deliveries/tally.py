@@ -73,39 +73,39 @@ def forget_old_figures(now: datetime) -> None:
     HourFigures.objects.filter(starts_at__lt=now - timedelta(days=hub_settings().retention_days)).delete()
 
 
-_ADD_UP = """
-    {unit}ly AS (
+_BUCKETS = range(len(BOUNDS_SECONDS) + 1)
+# What is counted of a subscription's attempts and deliveries, under the names of the columns.
+_COUNTS = {
+    "attempts": "count(*) FILTER (WHERE outcome <> '')",
+    "accepted": "count(*) FILTER (WHERE outcome = 'delivered')",
+    "declined": "count(*) FILTER (WHERE outcome IN ('status', 'gone'))",
+    "unanswered": "count(*) FILTER (WHERE outcome NOT IN ('', 'delivered', 'status', 'gone', 'worker_lost'))",
+    "lost": "count(*) FILTER (WHERE outcome = 'worker_lost')",
+    "delivered": "count(*) FILTER (WHERE status = 'delivered')",
+    "failed": "count(*) FILTER (WHERE status = 'failed')",
+    "reused": "count(*) FILTER (WHERE reused)",
+    "timed": "count(total_ms)",
+    "total_ms": "coalesce(sum(total_ms), 0)",
+}
+_DURATIONS = {f"duration_{bucket}": f"count(*) FILTER (WHERE bucket = {bucket})" for bucket in _BUCKETS}
+_SUMMED = ", ".join(f"{expression} AS {name}" for name, expression in (_COUNTS | _DURATIONS).items())
+
+
+def _add_to(unit: str) -> str:
+    """The statement that adds what was summed to the figures of its minutes or hours."""
+    return f"""
         INSERT INTO webhookhub_figures_{unit} AS figures (
-            subscription_id, account_id, starts_at, attempts, accepted, declined, unanswered, lost,
-            delivered, failed, reused, timed, total_ms, durations)
-        SELECT coalesce(subscription_id, %(whole_hub)s), account_id, date_trunc('{unit}', recorded_at, 'UTC') AS starts_at,
-               count(*) FILTER (WHERE outcome <> ''),
-               count(*) FILTER (WHERE outcome = 'delivered'),
-               count(*) FILTER (WHERE outcome IN ('status', 'gone')),
-               count(*) FILTER (WHERE outcome NOT IN ('', 'delivered', 'status', 'gone', 'worker_lost')),
-               count(*) FILTER (WHERE outcome = 'worker_lost'),
-               count(*) FILTER (WHERE status = 'delivered'),
-               count(*) FILTER (WHERE status = 'failed'),
-               count(*) FILTER (WHERE reused),
-               count(total_ms),
-               coalesce(sum(total_ms), 0),
-               ARRAY[{durations}]
-          FROM counted
+            subscription_id, account_id, starts_at, durations, {", ".join(_COUNTS)})
+        SELECT coalesce(subscription_id, %(whole_hub)s), account_id, date_trunc('{unit}', minute, 'UTC') AS starts_at,
+               ARRAY[{", ".join(f"sum({name})" for name in _DURATIONS)}]::bigint[],
+               {", ".join(f"sum({name})" for name in _COUNTS)}
+          FROM summed
          GROUP BY GROUPING SETS ((starts_at, subscription_id, account_id), (starts_at))
             ON CONFLICT (subscription_id, starts_at) DO UPDATE
-           SET attempts = figures.attempts + excluded.attempts,
-               accepted = figures.accepted + excluded.accepted,
-               declined = figures.declined + excluded.declined,
-               unanswered = figures.unanswered + excluded.unanswered,
-               lost = figures.lost + excluded.lost,
-               delivered = figures.delivered + excluded.delivered,
-               failed = figures.failed + excluded.failed,
-               reused = figures.reused + excluded.reused,
-               timed = figures.timed + excluded.timed,
-               total_ms = figures.total_ms + excluded.total_ms,
-               durations = ARRAY(SELECT was + more FROM unnest(figures.durations, excluded.durations) AS pair (was, more))
-    )"""
-_DURATIONS = ", ".join(f"count(*) FILTER (WHERE bucket = {bucket})" for bucket in range(len(BOUNDS_SECONDS) + 1))
+           SET durations = ARRAY(SELECT was + more FROM unnest(figures.durations, excluded.durations) AS pair (was, more)),
+               {", ".join(f"{name} = figures.{name} + excluded.{name}" for name in _COUNTS)}
+    """  # noqa: S608 - only names of this module
+
 
 # A bucket is the number of bounds below the value: `width_bucket` counts those that are not above, so both are negated.
 _FOLD = f"""
@@ -121,7 +121,11 @@ _FOLD = f"""
                unnest(subscription_ids, account_ids, outcomes, statuses,
                       taken.total_ms, taken.latency_seconds, connections_reused)
                    AS entry (subscription_id, account_id, outcome, status, total_ms, latency_seconds, reused)
-    ), {_ADD_UP.format(unit="minute", durations=_DURATIONS)}, {_ADD_UP.format(unit="hour", durations=_DURATIONS)}, counters AS (
+    ), summed AS MATERIALIZED (
+        SELECT date_trunc('minute', recorded_at) AS minute, subscription_id, account_id, {_SUMMED}
+          FROM counted
+         GROUP BY minute, subscription_id, account_id
+    ), minutely AS ({_add_to("minute")}), hourly AS ({_add_to("hour")}), counters AS (
         INSERT INTO webhookhub_counter AS counter (name, label, value)
         SELECT 'attempts', outcome, count(*) FROM counted WHERE outcome <> '' GROUP BY outcome
          UNION ALL
