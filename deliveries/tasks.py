@@ -76,8 +76,8 @@ def deliver_task(self: Task[Any, None], delivery_ids: Sequence[str]) -> None:
 
 @shared_task(name="deliveries.sweep")
 def sweep_task() -> None:
-    see_beat()
     sweep()
+    see_beat()
 
 
 @shared_task(name=FOLD_TASK)

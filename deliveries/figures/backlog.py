@@ -32,6 +32,10 @@ class Backlog:
     """For how long the oldest one that could go has been waiting; 0 where none is."""
     overdue_seconds: float
     """By how much the sweep lags: for how long the first row has been waiting for it; 0 where none is."""
+    events: int
+    """Recorded, and nobody has looked yet who wants them; MOST_COUNTED and more are that many."""
+    oldest_event_seconds: float
+    """For how long the oldest of them has been waiting, by the clock of its publisher; 0 where none is."""
 
 
 def read_backlog() -> Backlog:
@@ -47,6 +51,8 @@ def read_backlog() -> Backlog:
             },
         )
         rows, pending, held, due, oldest_due_seconds, overdue_seconds = cursor.fetchone()
+        cursor.execute(_EVENTS, {"rows": MOST_COUNTED})
+        events, oldest_event_seconds = cursor.fetchone()
     is_exact = rows <= MOST_COUNTED
     return Backlog(
         pending=pending if is_exact else max(pending, _estimate(Status.PENDING)),
@@ -55,6 +61,8 @@ def read_backlog() -> Backlog:
         is_exact=is_exact,
         oldest_due_seconds=float(oldest_due_seconds),
         overdue_seconds=float(overdue_seconds),
+        events=events,
+        oldest_event_seconds=float(oldest_event_seconds),
     )
 
 
@@ -86,4 +94,9 @@ _OUTSTANDING = """
                                                      (SELECT min(due_at) FROM last))), 0),
            greatest(extract(epoch FROM now() - min(wake_at)), 0)
       FROM first
+"""
+_EVENTS = """
+    SET LOCAL jit = off; SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
+    SELECT count(*), greatest(extract(epoch FROM now() - min(created_at)), 0)
+      FROM (SELECT created_at FROM webhookhub_event WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT %(rows)s) AS waiting
 """

@@ -42,6 +42,10 @@ def _backlog(overview: Overview) -> Iterator[Metric]:
     yield _gauge(
         "oldest_due_seconds", "For how long the oldest delivery that could go is waiting.", backlog.oldest_due_seconds
     )
+    yield _gauge("events_waiting", "Events to be fanned out; ten thousand and more are that many.", backlog.events)
+    yield _gauge(
+        "oldest_event_seconds", "For how long the oldest of these events is waiting.", backlog.oldest_event_seconds
+    )
     yield _gauge("sweep_lag_seconds", "For how long the first row is waiting for the sweep.", backlog.overdue_seconds)
     yield _gauge(
         "tally_lag_seconds",

@@ -34,6 +34,9 @@ def overview_lines(overview: Overview) -> Iterator[str]:
         else "none due"
     )
     yield _line("outstanding", f"{about}{backlog.pending:,} pending ({due}), {backlog.held:,} held")
+    if backlog.events:
+        since = f"the oldest for {backlog.oldest_event_seconds:,.0f} s"
+        yield _line("", f"{_count(backlog.events, 'event')} to be fanned out, {since}")
     if overview.waiting_events:
         yield _line("publishing", f"{overview.waiting_events:,} events accepted and not recorded yet")
 

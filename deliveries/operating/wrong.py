@@ -72,13 +72,19 @@ def _is_any_queue_long(look: Look) -> bool:
 
 
 def _deliveries(look: Look) -> Iterator[Finding]:
-    waits_seconds = look.overview.backlog.oldest_due_seconds
-    if waits_seconds <= WAITS_SECONDS:
-        return
-    severity = Severity.ERROR if waits_seconds > WAITS_LONG_SECONDS else Severity.WARNING
-    what = f"the oldest that could go has been waiting for {waits_seconds:,.0f} s"
-    remedy = "start more workers with -Q deliveries,deliveries.slow; where one webhook is slow, limit or disable it"
-    yield Finding(area="deliveries", severity=severity, what=what, remedy=remedy)
+    backlog = look.overview.backlog
+    if backlog.oldest_due_seconds > WAITS_SECONDS:
+        remedy = "start more workers with -Q deliveries,deliveries.slow; where one webhook is slow, limit or disable it"
+        yield _waiting("deliveries", "the oldest that could go", backlog.oldest_due_seconds, remedy)
+    if backlog.oldest_event_seconds > WAITS_SECONDS:
+        yield _waiting(
+            "events", "the oldest to be fanned out", backlog.oldest_event_seconds, "start more workers with -Q fanout"
+        )
+
+
+def _waiting(area: str, who: str, seconds: float, remedy: str) -> Finding:
+    severity = Severity.ERROR if seconds > WAITS_LONG_SECONDS else Severity.WARNING
+    return Finding(area=area, severity=severity, what=f"{who} has been waiting for {seconds:,.0f} s", remedy=remedy)
 
 
 def _missing(look: Look) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from deliveries.claim import claim
+from deliveries.fan_out import fan_out
 from deliveries.figure_models import Tally
 from deliveries.figures import backlog
 from deliveries.figures.backlog import read_backlog
@@ -21,6 +22,8 @@ from deliveries.tally import fold
 from deliveries.transport import Result
 from subscriptions.models import Subscription
 from tests.integration.rows import answered, change, claim_one, database_now, land, make_pending
+from webhookhub.events import NewEvent, emit_many
+from webhookhub.models import Account, Event
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -63,6 +66,16 @@ def test_the_sweep_lags_by_as_much_as_its_first_row_has_been_waiting(subscriptio
     assert read_backlog().overdue_seconds == 0
     change([late], wake_at=database_now() - timedelta(seconds=20))
     assert 20 <= read_backlog().overdue_seconds < 40
+
+
+def test_events_wait_until_somebody_has_looked_who_wants_them(account: Account) -> None:
+    event_ids = emit_many([NewEvent(type="order.shipped", data={}) for _ in range(2)], account=account)
+    Event.objects.filter(id=event_ids[0]).update(created_at=database_now() - timedelta(seconds=30))
+    found = read_backlog()
+    assert found.events == 2
+    assert 30 <= found.oldest_event_seconds < 50
+    fan_out(event_ids)
+    assert (read_backlog().events, read_backlog().oldest_event_seconds) == (0, 0)
 
 
 def test_much_is_estimated_and_the_oldest_is_found_at_either_end(

@@ -19,6 +19,7 @@ from deliveries.tasks import sweep_task
 from subscriptions.models import Subscription
 from tests.integration.rows import answered, change, database_now, land, make_pending
 from webhookhub import doorbell
+from webhookhub.events import emit
 from webhookhub.models import ProcessKind
 from webhookhub.presence import see
 
@@ -81,9 +82,11 @@ def test_a_warning_ends_with_1_only_where_it_is_asked_to(subscription: Subscript
 def test_scripts_read_the_same_as_json(subscription: Subscription) -> None:
     attempt(subscription, 200, 410)
     make_pending(subscription, 2)
+    emit("order.shipped", {}, account=subscription.account)
     document: dict[str, Any] = json.loads(status("--json"))
     assert document["findings"] == []
     assert (document["backlog"]["pending"], document["backlog"]["is_exact"]) == (2, True)
+    assert document["backlog"]["events"] == 1
     assert document["queues"].keys() == set(doorbell.QUEUES)
     assert [one["is_alive"] for one in document["processes"]] == [True] * 4
     assert (document["last_hour"]["delivered"], document["last_hour"]["mean_ms"]) == (1, 40)

@@ -24,7 +24,16 @@ from webhookhub.presence import SeenProcess
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WARNING, ERROR = Severity.WARNING, Severity.ERROR
 EMPTY_QUEUES = dict.fromkeys(doorbell.QUEUES, 0)
-NOTHING_WAITS = Backlog(pending=0, held=0, due=0, is_exact=True, oldest_due_seconds=0.0, overdue_seconds=0.0)
+NOTHING_WAITS = Backlog(
+    pending=0,
+    held=0,
+    due=0,
+    is_exact=True,
+    oldest_due_seconds=0.0,
+    overdue_seconds=0.0,
+    events=0,
+    oldest_event_seconds=0.0,
+)
 
 
 def process(kind: ProcessKind, name: str, seen_seconds_ago: float = 1.0, **said: Any) -> SeenProcess:
@@ -71,6 +80,8 @@ def test_of_a_hub_that_is_well_nothing_is_said() -> None:
         (seen(overdue_seconds=121.0), WARNING, "121 s behind"),
         (seen(due=1, oldest_due_seconds=61.0), WARNING, "61 s"),
         (seen(due=1, oldest_due_seconds=601.0), ERROR, "601 s"),
+        (seen(events=1, oldest_event_seconds=61.0), WARNING, "fanned out has been waiting for 61 s"),
+        (seen(events=1, oldest_event_seconds=601.0), ERROR, "601 s"),
         (
             seen(WEB, BEAT, WORKER, DELIVERER, replace(DELIVERER, name="gone", seen_seconds_ago=90.0)),
             WARNING,
@@ -95,7 +106,7 @@ def test_what_is_wrong_is_said_with_what_to_do_about_it(look: Look, severity: Se
         seen(WEB, replace(BEAT, seen_seconds_ago=30.0), WORKER, DELIVERER),
         seen(overdue_seconds=120.0),
         seen(overdue_seconds=1_000.0, queues=EMPTY_QUEUES | {"deliveries": 200}),
-        seen(oldest_due_seconds=60.0),
+        seen(oldest_due_seconds=60.0, oldest_event_seconds=60.0),
         seen(minute={"attempts": 19, "accepted": 0}),
         seen(minute={"attempts": 20, "accepted": 10}),
         seen(replace(WEB, waiting_events=5_001), replace(WEB, name="another"), BEAT, WORKER, DELIVERER),
