@@ -45,6 +45,8 @@ def fold() -> int:
         folded += taken
         if taken < TALLIES_A_STATEMENT or time.monotonic() > end:
             break
+    if folded:
+        logger.info("folded", extra={"tallies": folded})
     return folded
 
 

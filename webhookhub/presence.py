@@ -22,6 +22,8 @@ logger = logging.getLogger("webhookhub.presence")
 SEEN_EVERY_SECONDS = 10.0
 # Three times missed, and a moment for a slow database.
 ALIVE_FOR_SECONDS = 35.0
+# Beat is seen by its sweeps alone, and those may be a minute apart: two of them missed, and a moment.
+BEAT_ALIVE_FOR_SECONDS = 130.0
 # For so long a process that was not told to end is shown as missing.
 REMEMBERED_SECONDS = 600.0
 CLOSE_SECONDS = 5.0
@@ -44,7 +46,8 @@ class SeenProcess:
     @property
     def is_alive(self) -> bool:
         """Whether it was there a moment ago; one that was told to end is not known any more."""
-        return self.seen_seconds_ago <= ALIVE_FOR_SECONDS
+        alive_for_seconds = BEAT_ALIVE_FOR_SECONDS if self.kind == ProcessKind.BEAT else ALIVE_FOR_SECONDS
+        return self.seen_seconds_ago <= alive_for_seconds
 
 
 def read_processes() -> list[SeenProcess]:

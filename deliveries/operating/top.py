@@ -23,7 +23,7 @@ from deliveries.operating.status import examine
 
 EVERY_SECONDS = 2.0
 # Each look costs PostgreSQL some hundredths of a second.
-LEAST_SECONDS = 0.5
+LEAST_SECONDS, MOST_SECONDS = 0.5, 3600.0
 END_KEYS = frozenset(b"qQ")
 # ECMA-48 and xterm: a second screen without a cursor, and back to the first one.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -40,8 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     seconds = float(text)
-    if seconds < LEAST_SECONDS:
-        raise ArgumentTypeError(f"at least {LEAST_SECONDS:g}")
+    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        raise ArgumentTypeError(f"it must be from {LEAST_SECONDS:g} to {MOST_SECONDS:g}")
     return seconds
 
 

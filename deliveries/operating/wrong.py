@@ -14,8 +14,9 @@ from webhookhub.models import ProcessKind
 # A hub that keeps up has the oldest on its way within a second or two.
 WAITS_SECONDS = 60.0
 WAITS_LONG_SECONDS = 600.0
-# Many sweeps in a row that never ran.
-MISSED_SWEEPS = 15
+# Many sweeps in a row that never ran; where they follow closely, a busy worker may be late by some of them.
+MISSED_SWEEPS = 5
+SWEEP_SILENT_SECONDS = 30.0
 LATE_SECONDS = 120.0
 TALLY_LATE_SECONDS = 60.0
 # Fewer attempts say little about all of them.
@@ -57,7 +58,7 @@ def _sweep(look: Look, settings: HubSettings) -> Iterator[Finding]:
     seconds_ago = look.overview.last_sweep_seconds_ago
     if seconds_ago is None:
         yield _error("sweep", "there has never been one", remedy)
-    elif seconds_ago > MISSED_SWEEPS * settings.sweep_seconds:
+    elif seconds_ago > max(MISSED_SWEEPS * settings.sweep_seconds, SWEEP_SILENT_SECONDS):
         yield _error("sweep", f"the last one was {seconds_ago:,.0f} s ago", remedy)
     elif look.overview.backlog.overdue_seconds > LATE_SECONDS and not _is_any_queue_long(look):
         what = f"it is {look.overview.backlog.overdue_seconds:,.0f} s behind"

@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from deliveries.claim import claim
@@ -117,3 +117,9 @@ def test_a_database_without_the_tables_is_an_error_with_what_to_do() -> None:
     assert "error    PostgreSQL: relation" in said
     assert "migrate" in said
     assert [finding["severity"] for finding in document["findings"]] == ["error"]
+
+
+@pytest.mark.parametrize("seconds", ["0.4", "nan", "inf", "soon"])
+def test_top_says_how_often_it_can_be_drawn(seconds: str) -> None:
+    with pytest.raises(CommandError, match="--every"):
+        call_command("hub", "top", "--once", "--every", seconds)

@@ -131,3 +131,9 @@ def test_bars_are_as_high_as_their_values_and_never_hide_one(values: list[int], 
 
 def test_a_picture_is_cut_to_what_the_terminal_has_room_for() -> None:
     assert fit(["abcdef", "gh", "ij"], columns=4, rows=2) == ["abcd", "gh"]
+
+
+def test_where_sweeps_are_far_apart_one_may_be_long_ago() -> None:
+    look = seen(WEB, replace(BEAT, seen_seconds_ago=299.0), WORKER, DELIVERER)
+    assert find_wrong(look, HubSettings(sweep_seconds=60)) == []
+    assert len(find_wrong(look, HubSettings(sweep_seconds=59))) == 1
