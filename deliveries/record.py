@@ -21,11 +21,13 @@ from deliveries.outcome import Outcome, classify
 from deliveries.patience import patiently
 from deliveries.schedule import Decision, Done, GiveUp, RetryAt, schedule
 from deliveries.tokens import reject_tokens
+from deliveries.traces import trace_attempt
 from deliveries.transport import Answer, NoAnswer, Result
 from webhookhub import doorbell
 from webhookhub.conf import HubSettings, hub_settings
 from webhookhub.ids import attempt_id
 from webhookhub.logged_ids import logged_ids
+from webhookhub.tracing import is_on
 
 logger = logging.getLogger("webhookhub.record")
 
@@ -95,7 +97,7 @@ def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[
     reject_tokens(landings)
     verdicts = [judge(landing, rng) for landing in landings]
     try:
-        return patiently(partial(record, verdicts))
+        retries = patiently(partial(record, verdicts))
     except DataError as error:
         # One of them holds what the database refuses: it must not cost its neighbours their record.
         if len(landings) == 1:
@@ -105,6 +107,11 @@ def record_landings(landings: Sequence[Landing], *, rng: random.Random) -> list[
             return []
         half = len(landings) // 2
         return record_landings(landings[:half], rng=rng) + record_landings(landings[half:], rng=rng)
+    if is_on():
+        for landing, verdict in zip(landings, verdicts, strict=True):
+            claim, outcome = landing.flight.claim, verdict.outcome
+            trace_attempt(claim, began=verdict.started_at, ended=verdict.finished_at, outcome=outcome)
+    return retries
 
 
 def record(verdicts: Sequence[Verdict]) -> list[NearRetry]:

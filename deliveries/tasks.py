@@ -30,6 +30,7 @@ from deliveries.jobs import RUN_JOB_TASK, run_job
 from deliveries.recorder import group_retries
 from deliveries.sweep import sweep
 from deliveries.tally import FOLD_TASK, fold
+from deliveries.traces import traced_fan_out
 from deliveries.wire import close_wire
 from webhookhub import doorbell
 from webhookhub.accounts import FORGET_TASK
@@ -37,6 +38,7 @@ from webhookhub.events import FAN_OUT_TASK
 from webhookhub.logged_ids import logged_ids
 from webhookhub.models import ProcessKind
 from webhookhub.presence import Presence, see_beat
+from webhookhub.tracing import close_traces
 
 logger = logging.getLogger("webhookhub.tasks")
 
@@ -58,7 +60,8 @@ def fan_out_task(self: Task[Any, None], event_ids: Sequence[str]) -> None:
     identifiers = [UUID(identifier) for identifier in event_ids]
     logger.info("rung", extra={"task": self.name, "event_ids": logged_ids("event", identifiers)})
     try:
-        fan_out(identifiers)
+        with traced_fan_out(identifiers):
+            fan_out(identifiers)
     except DATABASE_AWAY:
         ring_again(self, event_ids)
 
@@ -175,3 +178,4 @@ _presence: Presence | None = None
 def finish_wire(**_: object) -> None:
     """A worker that is told to end takes nothing new, and records what it has on the wire."""
     close_wire(SHUTDOWN_SECONDS)
+    close_traces()

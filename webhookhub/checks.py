@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig
@@ -19,7 +20,10 @@ LONGEST_TIMEOUT_SECONDS = 60
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """E001: a setting of WEBHOOKHUB is wrong. E002: secrets cannot be encrypted. W003: leases are short."""
+    """E001: a setting of WEBHOOKHUB is wrong. E002: secrets cannot be encrypted. E005: traces cannot be sent.
+
+    W003: leases are short.
+    """
     try:
         settings = hub_settings()
     except ImproperlyConfigured as error:
@@ -29,6 +33,9 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
     except EncryptionKeyError as error:
         hint = "Set WEBHOOKHUB_ENCRYPTION_KEYS, or encryption_keys in the setting WEBHOOKHUB."
         return [Error(str(error), hint=hint, id="webhookhub.E002")]
+    if settings.trace_share and find_spec("opentelemetry") is None:
+        hint = "pip install --requirement requirements-otel.txt, or set trace_share to 0."
+        return [Error("trace_share is set, and OpenTelemetry is not installed", hint=hint, id="webhookhub.E005")]
     longest_claim_seconds = LONGEST_TIMEOUT_SECONDS + settings.batch_wait_seconds
     if settings.lease_seconds <= longest_claim_seconds:
         message = f"lease_seconds is {settings.lease_seconds}; a claim may last {longest_claim_seconds:g} seconds"

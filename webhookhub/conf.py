@@ -103,6 +103,13 @@ class HubSettings(BaseModel):
         description="Retries due within so many seconds are rung by Celery's countdown; later ones wait for the sweep.",
     )
     sweep_seconds: float = Field(default=2.0, gt=0, le=60, description="Seconds between two sweeps of celery-beat.")
+    trace_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of events whose way is traced with OpenTelemetry: 0 is none, 1 all. Needs requirements-otel.txt; the spans "
+        "go where `OTEL_EXPORTER_OTLP_ENDPOINT` says.",
+    )
     log_ids: int = Field(
         default=20,
         ge=0,

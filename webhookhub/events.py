@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from time import time
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from webhookhub.conf import hub_settings
 from webhookhub.errors import BadIdError, UnknownAccountError
 from webhookhub.event_rows import NewEvent, insert_events, to_row
 from webhookhub.models import Account, account_id_of
+from webhookhub.tracing import is_on, trace_published
 
 __all__ = ["FAN_OUT_TASK", "NewEvent", "check_event", "emit", "emit_many"]
 
@@ -54,6 +56,7 @@ def emit_many(events: Iterable[NewEvent], *, account: Account | UUID | str) -> l
     """As `emit`, for many events at once: all are recorded or none. Returns their ids in order."""
     account_id = _account_id(account)
     limit = hub_settings().event_data_max_bytes
+    began = time()
     recorded: list[UUID] = []
     remaining = iter(events)
     with transaction.atomic():
@@ -65,6 +68,8 @@ def emit_many(events: Iterable[NewEvent], *, account: Account | UUID | str) -> l
             recorded += [row.id for row in rows]
     if recorded:
         doorbell.ring_on_commit(FAN_OUT_TASK, recorded, queue=doorbell.FANOUT)
+        if is_on():
+            transaction.on_commit(lambda: trace_published(recorded, began=began), robust=True)
     return recorded
 
 

@@ -11,14 +11,16 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from webhookhub import ids
 from webhookhub.conf import hub_settings
+from webhookhub.tracing import close_traces, trace_published
 
 logger = logging.getLogger("webhookhub.requests")
 
@@ -49,29 +51,41 @@ class RequestIds:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """The ASGI 3 interface."""
         if scope["type"] != "http":
-            await self._inner(scope, receive, send)
+            await self._inner(scope, receive, self._telling_last(send))
             return
-        identifier = _choose(scope)
+        identifier, began = _choose(scope), time.time()
         request_id.set(identifier.decode())
         is_publishing = scope["method"] == "POST" and scope["path"] in _PUBLISHING
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (HEADER, identifier)]
-            elif is_publishing and logger.isEnabledFor(logging.INFO):
-                self._note(identifier.decode(), message.get("body", b""))
+            elif is_publishing and (found := _EVENT_ID.findall(message.get("body", b""))):
+                events = [one.decode() for one in found]
+                self._note(identifier.decode(), events)
+                trace_published((ids.read("event", one) for one in events), began=began)
             await send(message)
 
         await self._inner(scope, receive, send_with_id)
 
-    def _note(self, identifier: str, body: bytes) -> None:
+    def _telling_last(self, send: Send) -> Send:
+        """As `send`, but before the server hears that all is over, what was not told yet is told."""
+
+        async def send_last(message: Message) -> None:
+            if message["type"] == "lifespan.shutdown.complete":
+                self._flush()
+                await asyncio.to_thread(close_traces)
+            await send(message)
+
+        return send_last
+
+    def _note(self, identifier: str, events: Sequence[str]) -> None:
         """Remember which events the request published; the line comes when there are enough, or soon."""
-        found = _EVENT_ID.findall(body)[: hub_settings().log_ids]
-        if not found:
+        if not (most := hub_settings().log_ids) or not logger.isEnabledFor(logging.INFO):
             return
         if not self._published:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
-        self._published.setdefault(identifier, []).extend(one.decode() for one in found)
+        self._published.setdefault(identifier, []).extend(events[:most])
         if len(self._published) >= REQUESTS_A_LINE:
             self._flush()
 

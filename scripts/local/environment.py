@@ -76,7 +76,8 @@ class Environment:
 
 _LOCAL = (CHECKOUT / "requirements-local.txt",) if wheels_exist() else ()
 RUN = Environment("run", (CHECKOUT / "requirements.txt", *_LOCAL))
-DEVELOPMENT = Environment("dev", (*RUN.requirements, CHECKOUT / "requirements-dev.txt"))
+_EXTRAS = (CHECKOUT / "requirements-otel.txt", CHECKOUT / "requirements-dev.txt")
+DEVELOPMENT = Environment("dev", (*RUN.requirements, *_EXTRAS))
 
 
 def enter(environment: Environment) -> None:

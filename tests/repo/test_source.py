@@ -16,7 +16,7 @@ from scripts.local.state import CHECKOUT
 
 SOURCE_FOLDERS = ("config", "deliveries", "subscriptions", "webhookhub", "scripts")
 LONGEST_MODULE_LINES = 300
-REQUIREMENTS = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-otel.txt", "requirements-local.txt", "requirements-dev.txt")
 CHOSEN = {"celery", "redis", "kombu", "django", "django-celery-beat", "psycopg2-binary", "requests"}
 PUBLIC = (
     "webhookhub.client:Client",
