@@ -11,10 +11,12 @@ from pathlib import Path
 from scripts.local.state import CHECKOUT
 
 INSTRUCTIONS = [line.split() for line in (CHECKOUT / "Dockerfile").read_text().splitlines() if line[:1].isalpha()]
+# From the checkout, and not from the stage that has the packages.
+COPIED = [words[1:] for words in INSTRUCTIONS if words[0] == "COPY" and not words[1].startswith("--from=")]
 
 
 def test_the_copied_files_are_a_whole_hub(tmp_path: Path) -> None:
-    for _, source, target in (words for words in INSTRUCTIONS if words[0] == "COPY"):
+    for source, target in COPIED:
         original = CHECKOUT / source
         copy = shutil.copytree if original.is_dir() else shutil.copy
         copy(original, tmp_path / target)
@@ -39,9 +41,20 @@ def installed_packages() -> dict[str, str]:
 
 def test_what_the_image_copies_is_sent_to_its_builder() -> None:
     sent = {line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert {words[1] for words in INSTRUCTIONS if words[0] == "COPY"} == sent
+    assert {source for source, _ in COPIED} == sent
 
 
 def test_the_image_does_not_run_as_root() -> None:
     (user,) = [words[1] for words in INSTRUCTIONS if words[0] == "USER"]
-    assert user not in ("root", "0")
+    assert int(user) > 0
+
+
+def test_the_image_leaves_behind_what_only_its_making_needs() -> None:
+    stages = (CHECKOUT / "Dockerfile").read_text().split("\nFROM ")
+    assert len(stages) == 3, "two stages and what stands before them"
+    assert "pip install" in stages[1]
+    assert "pip" not in stages[2]
+
+
+def test_the_image_tells_whether_its_web_server_lives() -> None:
+    assert "HEALTHCHECK" in {words[0] for words in INSTRUCTIONS}
