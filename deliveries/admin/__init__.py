@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from deliveries.admin import deliveries, jobs, webhooks
+from deliveries.admin import deliveries, events, jobs, webhooks
 
-__all__ = ["deliveries", "jobs", "webhooks"]
+__all__ = ["deliveries", "events", "jobs", "webhooks"]

@@ -15,8 +15,8 @@ from deliveries.filters import LAST_OUTCOMES, DeliveryFilter
 from deliveries.models import UNDELIVERED, Status
 from subscriptions.models import Subscription
 from webhookhub import ids
-from webhookhub.errors import BadFilterError, BadIdError
-from webhookhub.models import Account
+from webhookhub.admin.kept_filters import AccountFilter, EventTypeFilter, Kept, find_account_id, read_id
+from webhookhub.errors import BadFilterError
 
 ANY_STATUS = "any"
 OUTSTANDING = "outstanding"
@@ -45,14 +45,7 @@ class Wanted(NamedTuple):
     """None: of all accounts."""
 
 
-class _Kept:
-    """A filter that the search itself follows: Django's own queryset is left alone."""
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset
-
-
-class StatusFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+class StatusFilter(Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
     title = "status"
     parameter_name = "status"
     all_option: ClassVar = ["", "Neither delivered nor cancelled"]
@@ -63,7 +56,7 @@ class StatusFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carri
         return [(OUTSTANDING, "Still to be sent"), *single, (ANY_STATUS, "Any")]
 
 
-class AttemptsFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+class AttemptsFilter(Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
     title = "attempts"
     parameter_name = "attempts"
 
@@ -72,7 +65,7 @@ class AttemptsFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold car
         return [(str(number), f"At least {number}") for number in _ATTEMPTS]
 
 
-class AgeFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+class AgeFilter(Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
     title = "age"
     parameter_name = "age"
 
@@ -81,7 +74,7 @@ class AgeFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries 
         return [(name, words) for name, (words, _) in _AGES.items()]
 
 
-class OutcomeFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
+class OutcomeFilter(Kept, DropdownFilter):  # type: ignore[misc]  # unfold carries no types
     title = "last outcome"
     parameter_name = "outcome"
 
@@ -90,19 +83,9 @@ class OutcomeFilter(_Kept, DropdownFilter):  # type: ignore[misc]  # unfold carr
         return [(name, name.replace("_", " ").capitalize()) for name in LAST_OUTCOMES]
 
 
-class AccountFilter(_Kept, TextFilter):  # type: ignore[misc]  # unfold carries no types
-    title = "account (name, uid or acc_…)"
-    parameter_name = "account"
-
-
-class WebhookFilter(_Kept, TextFilter):  # type: ignore[misc]  # unfold carries no types
+class WebhookFilter(Kept, TextFilter):  # type: ignore[misc]  # unfold carries no types
     title = "webhook (URL, uid or sub_…)"
     parameter_name = "webhook"
-
-
-class EventTypeFilter(_Kept, TextFilter):  # type: ignore[misc]  # unfold carries no types
-    title = "event type (in full)"
-    parameter_name = "type"
 
 
 FILTERS = (StatusFilter, AccountFilter, WebhookFilter, EventTypeFilter, AttemptsFilter, AgeFilter, OutcomeFilter)
@@ -110,7 +93,7 @@ FILTERS = (StatusFilter, AccountFilter, WebhookFilter, EventTypeFilter, Attempts
 
 def read_wanted(parameters: Mapping[str, str], *, now: datetime) -> Wanted:
     """The deliveries that the parameters of the list mean. Raises BadFilterError."""
-    account_id = _find_account(parameters.get("account", ""))
+    account_id = find_account_id(parameters.get("account", ""))
     given = {
         "eventType": parameters.get("type") or None,
         "attemptsAtLeast": parameters.get("attempts") or None,
@@ -137,32 +120,13 @@ def _read_age(text: str, now: datetime) -> dict[str, str]:
     return {"since": moment} if text.startswith("newer") else {"until": moment}
 
 
-def _find_account(text: str) -> UUID | None:
-    if not text:
-        return None
-    # A deleted account's deliveries are found by its id.
-    if text.startswith("acc_"):
-        return _read_id("account", text)
-    found = list(Account.objects.filter(Q(uid=text) | Q(name__iexact=text)).values_list("id", flat=True)[:2])
-    if len(found) != 1:
-        raise BadFilterError("account", "several have this name; use the uid or acc_…" if found else "there is none so")
-    return found[0]
-
-
 def _find_webhook(text: str, account_id: UUID | None) -> str | None:
     if not text:
         return None
     if text.startswith("sub_"):
-        return ids.show("subscription", _read_id("webhook", text, kind="subscription"))
+        return ids.show("subscription", read_id("subscription", text))
     rows = Subscription.objects.filter(Q(uid=text) | Q(url=text))
     found = list((rows if account_id is None else rows.filter(account_id=account_id))[:2])
     if len(found) != 1:
         raise BadFilterError("webhook", "several are so; use sub_…" if found else "there is none so; use sub_…")
     return found[0].shown_id
-
-
-def _read_id(name: str, text: str, *, kind: str = "") -> UUID:
-    try:
-        return ids.read(kind or name, text)
-    except BadIdError as error:
-        raise BadFilterError(name, str(error)) from None

@@ -11,11 +11,11 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from webhookhub.accounts import delete_account
 from webhookhub.admin.checked import checked
-from webhookhub.admin.hub_admin import ReadOnlyAdmin
+from webhookhub.admin.hub_admin import HubAdmin, ReadOnlyAdmin
+from webhookhub.admin.journal import note
 from webhookhub.api_keys import check_api_key, generate_api_key, revoke_api_key, save_as
 from webhookhub.errors import ApiKeyError
 from webhookhub.models import Account, ApiKey
@@ -54,8 +54,9 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
 
 @admin.register(Account)
-class AccountAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+class AccountAdmin(HubAdmin):
     form = AccountForm
+    show_full_result_count = False
     list_display = ("name", "shown_id", "uid", "contact_email", "has_webhooks", "created_at")
     search_fields = ("name", "uid", "contact_email")
 
@@ -88,7 +89,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Keys are made by hand, too; changing one would make it another."""
-        return bool(ModelAdmin.has_add_permission(self, request))
+        return bool(HubAdmin.has_add_permission(self, request))
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[str]:
         """What a new key takes, or all that is known of one."""
@@ -105,6 +106,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         """Take them back, for good."""
         for key in queryset:
             revoke_api_key(key)
+        note(request, list(queryset), "Revoked")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Whoever may change keys may revoke them."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from webhookhub.admin.checked import checked
-from webhookhub.admin.hub_admin import ReadOnlyAdmin
+from webhookhub.admin.hub_admin import HubAdmin, ReadOnlyAdmin
+from webhookhub.admin.kept_filters import AccountFilter, CorrelationFilter, EventTypeFilter, find_account_id
+from webhookhub.admin.pages import SearchedChangeList
+from webhookhub.bounded_search import Found
 from webhookhub.event_rows import check_event_type
+from webhookhub.event_search import EventFilter, find_events
 from webhookhub.models import Event, EventType
 from webhookhub.schemas import Schema
 
@@ -35,7 +40,7 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
 
 
 @admin.register(EventType)
-class EventTypeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
+class EventTypeAdmin(HubAdmin):
     form = EventTypeForm
     list_display = ("name", "description", "archived_at", "updated_at")
     search_fields = ("name", "description")
@@ -45,9 +50,39 @@ class EventTypeAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no typ
         return () if obj is None else ("name",)
 
 
-@admin.register(Event)
+class EventList(SearchedChangeList):
+    """Found by the search of the API's list."""
+
+    def find(self, after: UUID | None, limit: int) -> Found:
+        """Raises BadFilterError."""
+        given = {name: str(self.params[name]) for name in ("account", "type", "correlation") if self.params.get(name)}
+        wanted = EventFilter.from_parameters(
+            {"type": given.get("type"), "correlationId": given.get("correlation")},
+        )
+        account_id = find_account_id(given.get("account", ""))
+        return find_events(wanted, account_id=account_id, after=after, limit=limit, ascending=False)
+
+
 class EventAdmin(ReadOnlyAdmin):
-    list_display = ("type", "shown_id", "account", "created_at")
+    """What happened; who was told is for a higher floor to show, which registers this."""
+
+    list_display = ("type", "shown_id", "shown_account", "correlation_id", "created_at")
+    list_filter = (AccountFilter, EventTypeFilter, CorrelationFilter)
+    list_filter_submit = True
+    list_per_page = 50
     # A join would hide the events of an account that was deleted; and an empty tuple keeps Django from joining by itself.
     list_select_related = ()
-    ordering: ClassVar = ["-id"]
+    sortable_by: ClassVar = ()
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[EventList]:
+        """No count, no offset."""
+        return EventList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        """With the accounts of a page in one query."""
+        return super().get_queryset(request).prefetch_related("account")  # type: ignore[no-any-return]  # unfold carries no types
+
+    @admin.display(description="account")
+    def shown_account(self, event: Event) -> str:
+        """Whose it is."""
+        return event.account.name if event.account else "(deleted account)"
