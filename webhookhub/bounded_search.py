@@ -122,6 +122,22 @@ def find_among(read: Sql, conditions: Iterable[Sql], *, limit: int, ascending: b
     return Found.of(found, limit=limit, looked_until=looked_until)
 
 
+def merge(parts: Sequence[Found], *, limit: int, ascending: bool) -> Found:
+    """What searches from the same place on came to together: as far as each of them has looked. Pure."""
+    stops = [part.stopped_at for part in parts if part.stopped_at is not None]
+    nearest = (min(stops) if ascending else max(stops)) if stops else None
+    within = sorted(
+        (
+            identifier
+            for part in parts
+            for identifier in part.ids
+            if nearest is None or (identifier <= nearest if ascending else identifier >= nearest)
+        ),
+        reverse=not ascending,
+    )
+    return Found.of(within[:limit], limit=limit, looked_until=nearest)
+
+
 def find_window(table: Table, stretch: Stretch, *, span: Span, ascending: bool, candidates: int) -> Window | None:
     """Where the next `candidates` rows of a stretch lie; None: there are none in `span`."""
     read = _read(table, stretch, span, ascending=ascending, rows=candidates)

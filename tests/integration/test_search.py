@@ -9,7 +9,7 @@ import pytest
 
 from deliveries.fan_out import fan_out
 from deliveries.filters import DeliveryFilter
-from deliveries.models import Delivery
+from deliveries.models import UNDELIVERED, Delivery, Status
 from deliveries.search import find_deliveries
 from subscriptions.models import Subscription
 from tests.integration.rows import change
@@ -69,6 +69,29 @@ def test_steps_of_any_size_find_everything_once(
             if (after := step.stopped_at) is None:
                 break
         assert found == (recorded if ascending else recorded[::-1])
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_what_nobody_was_told_is_found_in_the_order_of_ids_whatever_its_status(
+    recorded: list[UUID], monkeypatch: pytest.MonkeyPatch, *, ascending: bool
+) -> None:
+    statuses = [Status.PENDING, Status.FAILED, Status.HELD, Status.DELIVERED, Status.CANCELLED]
+    for number, identifier in enumerate(recorded):
+        change([identifier], status=statuses[number % len(statuses)])
+    expected = [identifier for number, identifier in enumerate(recorded) if number % len(statuses) < 3]
+    monkeypatch.setattr("deliveries.search.CANDIDATES", 2)
+    for limit in (1, 2, 3, 5, NEVER):
+        found: list[UUID] = []
+        after: UUID | None = None
+        while True:
+            step = find_deliveries(
+                DeliveryFilter(statuses=UNDELIVERED), account_id=None, after=after, limit=limit, ascending=ascending
+            )
+            assert len(step.ids) <= limit
+            found += step.ids
+            if (after := step.stopped_at) is None:
+                break
+        assert found == (expected if ascending else expected[::-1])
 
 
 @pytest.mark.parametrize(
