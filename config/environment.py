@@ -45,6 +45,16 @@ class Environment(BaseSettings):
     https: bool = Field(
         default=False, description="The hub is served over HTTPS: secure cookies, HSTS, and a redirect from plain HTTP."
     )
+    mail_host: str = Field(
+        default="", description="The SMTP server that contacts are written to through; without one nobody is."
+    )
+    mail_port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    mail_encryption: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection to it is kept secret: from the start with `tls`."
+    )
+    mail_user: str = Field(default="", description="The user that it knows us by; empty: none.")
+    mail_password: SecretStr = Field(default=SecretStr(""), description="That user's password.")
+    mail_from: str = Field(default="webhookhub@localhost", description="Whom mails are from.")
     log_format: Literal["json", "console"] = Field(
         default="json", description="One JSON object a line, or lines for human eyes."
     )

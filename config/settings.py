@@ -85,6 +85,14 @@ WHITENOISE_USE_FINDERS = True
 LOGGING = logging_settings(ENVIRONMENT)
 LOGGING_CONFIG = "config.logging.configure_logging"
 
+EMAIL_HOST, EMAIL_PORT = ENVIRONMENT.mail_host, ENVIRONMENT.mail_port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = ENVIRONMENT.mail_user, ENVIRONMENT.mail_password.get_secret_value()
+EMAIL_USE_TLS = ENVIRONMENT.mail_encryption == "starttls"
+EMAIL_USE_SSL = ENVIRONMENT.mail_encryption == "tls"
+# Whoever presses the button waits for it.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
+
 UNFOLD = {
     "SITE_TITLE": "WebhookHub",
     "SITE_HEADER": "WebhookHub",

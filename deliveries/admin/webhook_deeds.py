@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from django import forms
+from django.conf import settings
 from django.core.mail import send_mail
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -24,6 +25,7 @@ from subscriptions.rotation import LONGEST_GRACE, rotate_secret
 from subscriptions.subscribe import pause, resume, set_enabled
 from webhookhub.errors import WebhookHubError
 
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
 CHANGE = "subscriptions.change_subscription"
 
 
@@ -189,6 +191,8 @@ def _test(subscription: Subscription) -> str:
 
 
 def _notify(said: Mapping[str, Any]) -> None:
+    if settings.EMAIL_BACKEND == SMTP and not settings.EMAIL_HOST:
+        raise NotDone("The mail could not be sent: no mail server is set (EMAIL_HOST, or WEBHOOKHUB_MAIL_HOST).")
     try:
         send_mail(said["subject"], said["text"], None, [said["to"]])
     except (OSError, smtplib.SMTPException) as error:

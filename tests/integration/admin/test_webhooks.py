@@ -159,11 +159,12 @@ def test_a_contact_is_written_to_with_a_prepared_mail_that_can_be_edited(
     assert sent.subject == "Your webhook Bcc: everybody@example.com"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", ""])
 def test_a_mail_that_cannot_be_sent_is_told_and_not_logged_as_sent(
-    subscription: Subscription, admin_client: Client, settings: Settings
+    host: str, subscription: Subscription, admin_client: Client, settings: Settings
 ) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    settings.EMAIL_HOST, settings.EMAIL_PORT = host, 1
     assert "could not be sent" in do(admin_client, Kind.NOTIFY, subscription)
     assert not LogEntry.objects.exists()
 
