@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from webhookhub.admin.hub_admin import HubAdmin
 
 admin.site.index_template = "webhookhub/admin/home.html"
+admin.site.index_title = "How the hub is doing"
 admin.site.unregister([User, Group])
 admin.site.unregister(
     [

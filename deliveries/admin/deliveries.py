@@ -12,8 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from deliveries.admin.acting import act, act_url
 from deliveries.admin.deeds import DEEDS
@@ -31,7 +32,7 @@ from webhookhub.admin.pages import SearchedChangeList
 from webhookhub.bounded_search import Found, Stretch, Table, find_along, span_of
 
 STATUS_COLOURS = {"pending": "info", "held": "warning", "delivered": "success", "failed": "danger", "cancelled": ""}
-LONGEST_URL_SHOWN = 40
+LONGEST_URL_SHOWN = 30
 
 
 class DeliveryList(SearchedChangeList):
@@ -202,10 +203,16 @@ _ATTEMPTS = Table("webhookhub_delivery_attempt", ("id",))
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin):
-    list_display = ("number", "delivery_id", "started_at", "outcome", "status_code", "total_ms")
+    list_display = ("started_at", "outcome", "status_code", "total_ms", "number", "of_delivery")
     list_per_page = 50
     sortable_by: ClassVar = ()
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[AttemptList]:
         """No count, no offset."""
         return AttemptList
+
+    @admin.display(description="delivery")
+    def of_delivery(self, attempt: DeliveryAttempt) -> str:
+        """A way to its story."""
+        url = reverse("admin:deliveries_delivery_change", args=[attempt.delivery_id])
+        return format_html('<a class="hub-link" href="{}">{}</a>', url, ids.show("delivery", attempt.delivery_id))

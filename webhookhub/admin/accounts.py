@@ -57,7 +57,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 class AccountAdmin(HubAdmin):
     form = AccountForm
     show_full_result_count = False
-    list_display = ("name", "shown_id", "uid", "contact_email", "has_webhooks", "created_at")
+    list_display = ("name", "row_id", "uid", "contact_email", "has_webhooks", "created_at")
     search_fields = ("name", "uid", "contact_email")
 
     def get_deleted_objects(

@@ -66,7 +66,7 @@ class EventList(SearchedChangeList):
 class EventAdmin(ReadOnlyAdmin):
     """What happened; who was told is for a higher floor to show, which registers this."""
 
-    list_display = ("type", "shown_id", "shown_account", "correlation_id", "created_at")
+    list_display = ("type", "row_id", "shown_account", "correlation_id", "created_at")
     list_filter = (AccountFilter, EventTypeFilter, CorrelationFilter)
     list_filter_submit = True
     list_per_page = 50

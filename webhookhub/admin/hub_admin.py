@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
@@ -14,6 +15,11 @@ class HubAdmin(ModelAdmin):  # type: ignore[misc]  # unfold carries no types
     class Media:
         css: ClassVar = {"all": ["webhookhub/admin.css"]}
         js: ClassVar = ["webhookhub/admin.js"]
+
+    @admin.display(description="id")
+    def row_id(self, row: Any) -> str:
+        """As it appears to people."""
+        return str(row.shown_id)
 
 
 class ReadOnlyAdmin(HubAdmin):

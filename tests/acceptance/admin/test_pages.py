@@ -56,7 +56,6 @@ def test_a_page_is_legible_on_a_desk_in_the_light_and_on_a_phone_in_the_dark(nam
 
 def look_over(page: Page, name: str) -> None:
     """Keep how it looks, and see that nobody is kept from reading it: what counts are WCAG's levels A and AA."""
-    page.wait_for_load_state("networkidle")
     page.screenshot(path=SCREENSHOTS / f"{name.replace(' ', '-')}.png", full_page=True)
     found = Axe().run(page, options=AXE_OPTIONS)
     assert [describe(violation) for violation in found.response["violations"]] == [], name
