@@ -1,4 +1,4 @@
-"""How long does the API take to look things up among a million deliveries? Each list through its view, page after page."""
+"""How long does it take to look things up among a million deliveries? Each list of the API and the admin through its view."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.test import Client, override_settings
+from django.urls import reverse
 
+from deliveries.models import Delivery
 from scripts.benchmark.errors import WrongResult
 from scripts.benchmark.past import RARE_TYPE, Owner, store_past
 from scripts.benchmark.rows import clear_rows
@@ -24,6 +27,7 @@ from webhookhub.roles import Role
 
 # Of each account; enough for a median, and the first ones find cold caches.
 PAGES = 7
+ADMINISTRATOR = "benchmark"
 
 
 def run(bench: Bench, size: int) -> Figures:
@@ -32,6 +36,7 @@ def run(bench: Bench, size: int) -> Figures:
     owners = store_past(size)
     key = create_api_key(None, "benchmark", role=Role.OPERATOR)
     client = Client(SERVER_NAME="localhost", HTTP_AUTHORIZATION=f"Bearer {key}")
+    administrator = _log_in()
     progress = Progress("reading lists")
     took: dict[str, list[float]] = {}
     # Static files are none of its business, and looking for them warns where there are none.
@@ -41,9 +46,53 @@ def run(bench: Bench, size: int) -> Figures:
                 bench.check_deadline("Reading lists")
                 took.setdefault(name, []).extend(_read_pages(client, path, parameters))
                 progress.show(name)
+        for name, url in _admin_pages(owners[0]).items():
+            bench.check_deadline("Opening pages of the admin")
+            took[name] = list(_open(administrator, url))
+            progress.show(name)
     progress.done()
     medians = {f"{name}_ms": statistics.median(times) * MILLISECONDS for name, times in took.items()}
-    return {**medians, "slowest_ms": max(medians.values())}
+    of_admin = {name: value for name, value in medians.items() if name.startswith("admin_")}
+    return {
+        **medians,
+        "slowest_ms": max(value for name, value in medians.items() if name not in of_admin),
+        "slowest_admin_ms": max(of_admin.values()),
+    }
+
+
+def _log_in() -> Client:
+    """An administrator of the admin's."""
+    User.objects.filter(username=ADMINISTRATOR).delete()
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.create_superuser(ADMINISTRATOR))
+    return client
+
+
+def _admin_pages(owner: Owner) -> dict[str, str]:
+    """The pages by name: their addresses."""
+    deliveries = reverse("admin:deliveries_delivery_changelist")
+    newest = Delivery.objects.order_by("-id").values_list("id", flat=True)[0]
+    return {
+        "admin_home": reverse("admin:index"),
+        "admin_undelivered": deliveries,
+        "admin_all_deliveries": f"{deliveries}?status=any",
+        "admin_rare_type": f"{deliveries}?status=any&type={RARE_TYPE}",
+        "admin_by_outcome": f"{deliveries}?outcome=refused",
+        "admin_of_account": f"{deliveries}?account={owner.account.shown_id}",
+        "admin_delivery": reverse("admin:deliveries_delivery_change", args=[newest]),
+        "admin_webhook": reverse("admin:subscriptions_subscription_change", args=[owner.webhooks[0]]),
+        "admin_events": reverse("admin:webhookhub_event_changelist"),
+    }
+
+
+def _open(client: Client, url: str) -> Iterator[float]:
+    """Seconds that the page takes, each time anew."""
+    for _ in range(PAGES):
+        begin = time.perf_counter()
+        response = client.get(url)
+        yield time.perf_counter() - begin
+        if response.status_code != 200:
+            raise WrongResult(f"{url} answered {response.status_code}")
 
 
 def _lists(owner: Owner) -> dict[str, tuple[str, dict[str, str]]]:
@@ -107,7 +156,7 @@ def _read_pages(client: Client, path: str, parameters: Mapping[str, str]) -> Ite
 
 
 SCENARIO = Scenario(
-    summary="deliveries of a month, and lists of them read by the API's views",
+    summary="deliveries of a month, and lists of them read by the views of the API and the admin",
     default_size=1_000_000,
     run=run,
 )
