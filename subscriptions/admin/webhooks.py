@@ -7,10 +7,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from subscriptions.models import Subscription
 from subscriptions.overrides import apply_overrides
+from subscriptions.subscribe import delete_subscription
 from subscriptions.terms import read_terms, settle
 from webhookhub.admin.hub_admin import HubAdmin
 from webhookhub.admin.labels import label
@@ -67,6 +69,15 @@ class SubscriptionAdmin(HubAdmin):
     def shown_state(self, subscription: Subscription) -> str:
         """Whether it is told."""
         return describe_state(subscription)
+
+    def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
+        """What was held for it is cancelled, too."""
+        delete_subscription(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        """The same for several."""
+        for subscription in queryset:
+            delete_subscription(subscription)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A subscription needs a signing secret: `subscriptions.subscribe` makes both."""

@@ -56,6 +56,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 @admin.register(Account)
 class AccountAdmin(HubAdmin):
     form = AccountForm
+    change_form_outer_before_template = "webhookhub/admin/account_above.html"
     show_full_result_count = False
     list_display = ("name", "row_id", "uid", "contact_email", "has_webhooks", "created_at")
     search_fields = ("name", "uid", "contact_email")

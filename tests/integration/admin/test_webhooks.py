@@ -111,6 +111,15 @@ def test_a_webhook_is_paused_and_resumed(subscription: Subscription, admin_clien
     assert (subscription.paused_at, [rung.ids for rung in listen("maintenance")]) == (None, [[subscription.id]])
 
 
+def test_what_was_held_for_a_webhook_that_is_deleted_is_looked_after(
+    subscription: Subscription, admin_client: Client, listen: Listen
+) -> None:
+    row = {"action": "delete_selected", "_selected_action": [str(subscription.id)], "post": "yes"}
+    admin_client.post(reverse("admin:subscriptions_subscription_changelist"), row)
+    assert not Subscription.objects.exists()
+    assert [rung.ids for rung in listen("maintenance")] == [[subscription.id]]
+
+
 def test_a_rotated_secret_is_shown_once_and_the_old_one_signs_along(
     subscription: Subscription, admin_client: Client
 ) -> None:
