@@ -13,6 +13,7 @@ schedule    the next attempt and its moment, or the end
 record      attempts and deliveries written, many in one statement
 sweep       whatever time has caught up with is rung again, or ended
 tally       what was counted on the way is added up, by the minute and the hour
+breaker     endpoints whose figures say that they are down are spared, probed, and led back by the rules of `circuit`
 
 What is outstanding, and what was recorded lately, is read in `figures`; `operating` shows it to operators.
 

@@ -14,9 +14,10 @@ from django.db import connection
 
 from deliveries.claim import Claim
 from deliveries.hold import HELD_LOOK_AGAIN_SECONDS
+from deliveries.models import CIRCUIT_OPEN, TEST_TRIGGER
 from deliveries.patience import patiently
 from deliveries.tally import COUNT_FAILED
-from subscriptions.endpoints import Endpoint
+from subscriptions.endpoints import Endpoint, OpenCircuit
 from webhookhub.ids import array_literal
 
 # How long a delivery stays away that found its endpoint's share of this worker taken: a crowd that does not move costs a
@@ -37,6 +38,7 @@ class Refusal(Enum):
     DISABLED = "subscription disabled"  # or paused; held until it takes deliveries again, or expires
     DELETED = "subscription deleted"  # cancelled: there is nobody left to tell
     EXPUNGED = "payload expunged"  # failed: there is nothing left to tell
+    CIRCUIT_OPEN = "circuit open"  # held until its endpoint answers again, or expires
     CROWDED = "endpoint crowded"  # pending again: its endpoint has all of its share on the wire
     TOKEN = "no access token yet"  # noqa: S105 - no password; pending again: its token is being fetched
 
@@ -65,11 +67,19 @@ def admit(
             admission.refused.setdefault(Refusal.EXPUNGED, []).append(claim)
         elif not endpoint.enabled or not endpoint.live_secrets(claim.claimed_at):
             admission.refused.setdefault(Refusal.DISABLED, []).append(claim)
+        elif endpoint.open_circuit is not None and not _may_pass(claim, endpoint.open_circuit):
+            admission.refused.setdefault(Refusal.CIRCUIT_OPEN, []).append(claim)
         elif claim.subscription_id in crowded:
             admission.refused.setdefault(Refusal.CROWDED, []).append(claim)
         else:
             admission.admitted.append((claim, endpoint))
     return admission
+
+
+def _may_pass(claim: Claim, circuit: OpenCircuit) -> bool:
+    """Whether it is the probe, by its one attempt, or somebody's test, who waits for what the endpoint says now."""
+    is_probe = (claim.delivery_id, claim.attempt_number) == (circuit.probe_id, circuit.probe_attempt)
+    return is_probe or claim.trigger == TEST_TRIGGER
 
 
 def give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
@@ -87,6 +97,7 @@ def _give_back(claims: Sequence[Claim], refusal: Refusal) -> None:
                 "ids": array_literal(identifiers),
                 "claimed_at": claimed_at,
                 "crowded": CROWDED,
+                "circuit_open": CIRCUIT_OPEN,
             }
             statement = _FAIL if refusal is Refusal.EXPUNGED else _GIVE_BACK
             cursor.execute(statement.format(changes=_CHANGES[refusal]), parameters)
@@ -108,11 +119,13 @@ _GIVE_BACK_CANCELLED = """
        SET attempt_count = attempt_count - 1, claimed_at = NULL, wake_at = NULL
      WHERE id = ANY(%(ids)s::uuid[]) AND status = 'cancelled' AND claimed_at = %(claimed_at)s
 """
+_HOLD = (
+    f"status = 'held', due_at = now(), "
+    f"wake_at = least(now() + interval '{HELD_LOOK_AGAIN_SECONDS} seconds', expires_at)"
+)
 _CHANGES = {
-    Refusal.DISABLED: (
-        f"status = 'held', due_at = now(), "
-        f"wake_at = least(now() + interval '{HELD_LOOK_AGAIN_SECONDS} seconds', expires_at)"
-    ),
+    Refusal.DISABLED: _HOLD,
+    Refusal.CIRCUIT_OPEN: f"{_HOLD}, last_outcome = %(circuit_open)s",
     Refusal.DELETED: (
         "status = 'cancelled', failure_reason = 'subscription deleted', finished_at = now(), wake_at = NULL"
     ),

@@ -38,6 +38,8 @@ UNDELIVERED = (Status.PENDING, Status.HELD, Status.FAILED)
 # The last outcome of a delivery that waits for a limit of its webhook: it stands in line, and is called when its turn comes.
 RATE_LIMITED = "rate_limited"
 CONCURRENCY_LIMITED = "concurrency_limited"
+# The last outcome of a delivery that is held until its endpoint answers again: see `breaker`.
+CIRCUIT_OPEN = "circuit_open"
 
 # The trigger of a test's delivery: it is attempted once, whatever its profile says.
 TEST_TRIGGER = "test"
@@ -85,8 +87,8 @@ class Delivery(models.Model):
         indexes: ClassVar = [
             # Read by the sweep: lost doorbells, lost workers, due retries and expiries, all in one.
             models.Index(fields=["wake_at"], name="delivery_wake_at", condition=models.Q(wake_at__isnull=False)),
-            # Read by the release of a subscription that was enabled again.
-            models.Index(fields=["subscription"], name="delivery_held", condition=models.Q(status="held")),
+            # Read by `hold`: what is released next, the oldest first.
+            models.Index(fields=["subscription", "id"], name="delivery_held_by_age", condition=models.Q(status="held")),
             # Read by the list of a webhook's deliveries, the newest first, and by its statistics.
             models.Index(fields=["subscription", "id"], name="delivery_subscription"),
             # Read by the lists of an account's deliveries that are outstanding, failed or cancelled.

@@ -22,6 +22,7 @@ from celery.signals import (
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from deliveries import partitions
+from deliveries.breaker import judge
 from deliveries.deliver import deliver
 from deliveries.fan_out import DELIVER_TASK, fan_out
 from deliveries.forget import forget
@@ -80,6 +81,7 @@ def deliver_task(self: Task[Any, None], delivery_ids: Sequence[str]) -> None:
 @shared_task(name="deliveries.sweep")
 def sweep_task() -> None:
     sweep()
+    judge()
     see_beat()
 
 

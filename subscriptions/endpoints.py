@@ -11,7 +11,7 @@ from uuid import UUID
 from subscriptions.auth import NO_AUTH, Auth, unseal
 from subscriptions.builtin_profiles import DEFAULT_PROFILE
 from subscriptions.custom_headers import CustomHeader, unseal_headers
-from subscriptions.models import Subscription
+from subscriptions.models import Circuit, Subscription
 from subscriptions.overrides import apply_overrides
 from subscriptions.profiles import DeliveryProfile
 from subscriptions.signing_secrets import SigningSecret, parse_secret
@@ -31,6 +31,14 @@ class DatedSecret:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OpenCircuit:
+    """Nothing goes to this endpoint, but for one attempt of one delivery where a probe is under way."""
+
+    probe_id: UUID | None = None
+    probe_attempt: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """One subscription as the delivery stages see it."""
 
@@ -46,6 +54,7 @@ class Endpoint:
     """Newest first."""
     rate_limit_per_second: int | None = None
     concurrency_limit: int | None = None
+    open_circuit: OpenCircuit | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -75,7 +84,10 @@ def load_endpoints(versions: Mapping[UUID, int]) -> dict[UUID, Endpoint]:
     if moved:
         if len(_endpoints) > MOST_KEPT:
             _endpoints.clear()
-        for row in Subscription.objects.filter(id__in=moved).select_related("profile").prefetch_related("secrets"):
+        rows = (
+            Subscription.objects.filter(id__in=moved).select_related("profile", "circuit").prefetch_related("secrets")
+        )
+        for row in rows:
             found[row.id] = _endpoints[row.id] = _endpoint(row)
     return found
 
@@ -122,4 +134,12 @@ def _usable_endpoint(row: Subscription) -> Endpoint:
         ),
         rate_limit_per_second=row.rate_limit_per_second,
         concurrency_limit=row.concurrency_limit,
+        open_circuit=_open_circuit(row),
     )
+
+
+def _open_circuit(row: Subscription) -> OpenCircuit | None:
+    circuit: Circuit | None = getattr(row, "circuit", None)
+    if circuit is None or not circuit.is_holding:
+        return None
+    return OpenCircuit(probe_id=circuit.probe_id, probe_attempt=circuit.probe_attempt)

@@ -178,6 +178,54 @@ class Secret(models.Model):
         return f"secret of {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class CircuitState(models.TextChoices):
+    """How the hub goes about an endpoint that has failed lately."""
+
+    OPEN = "open"  # nothing is sent
+    HALF_OPEN = "half_open"  # a probe is under way, and nothing else is sent
+    RECOVERING = "recovering"  # what was held goes out in steps
+    CLOSED = "closed"  # all is sent; what was counted before does not count against it any more
+    WOULD_OPEN = "would_open"  # all is sent, as the breaker only reports
+
+
+# While nothing is sent, but for a probe.
+HOLDING_STATES = (CircuitState.OPEN, CircuitState.HALF_OPEN)
+
+
+class Circuit(models.Model):
+    """What stands between the hub and a subscription whose endpoint fails, or failed lately. Without a row it is closed.
+
+    Written by `deliveries.breaker` alone. A database trigger raises the subscription's version where it makes a difference to
+    what may be sent, so all workers know before their next attempt.
+    """
+
+    subscription = models.OneToOneField(
+        Subscription, primary_key=True, on_delete=models.DO_NOTHING, related_name="circuit"
+    )
+    state = models.CharField(max_length=16, choices=CircuitState.choices)
+    since = models.DateTimeField(
+        help_text="Probes that failed do not count: since when its endpoint is down, or is back."
+    )
+    reason = models.CharField(max_length=100, blank=True, help_text="Why it opened last.")
+    openings = models.PositiveIntegerField(default=0, help_text="How often it opened in a row.")
+    probe_at = models.DateTimeField(null=True, help_text="When the next probe may go.")
+    probe_id = models.UUIDField(null=True, help_text="The delivery that is let through ...")
+    probe_attempt = models.PositiveIntegerField(null=True, help_text="... and the number of its attempt that is.")
+    step_size = models.PositiveIntegerField(default=0, help_text="Deliveries that were to be released last.")
+    step_ids = ArrayField(models.UUIDField(), default=list, help_text="Those that were.")
+
+    class Meta:
+        db_table = "webhookhub_circuit"
+
+    def __str__(self) -> str:
+        return f"{self.state} circuit of {ids.show('subscription', self.subscription_id)}"
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether nothing is sent, but for a probe."""
+        return self.state in HOLDING_STATES
+
+
 class AccessToken(models.Model):
     """The access token that a subscription with OAuth2 credentials proves itself with, the same for all workers.
 

@@ -115,6 +115,44 @@ class HubSettings(BaseModel):
         ge=0,
         description="Ids of each kind that a log line names at most. A batch has up to 100 deliveries: 100 names all, 0 none.",
     )
+    circuit_breaker: Literal["on", "dry-run", "off"] = Field(
+        default="on",
+        description="Whether deliveries to endpoints that fail are held until one that is sent as a probe arrives: `on`; `dry-run` "
+        "(what it would do is logged and counted, nothing is held); `off`.",
+    )
+    circuit_window_minutes: int = Field(
+        default=5,
+        ge=1,
+        le=60,
+        description="Minutes over which the breaker counts attempts: longer than a restart of an endpoint takes, shorter than "
+        "anybody would want it asked in vain.",
+    )
+    circuit_failure_percent: int = Field(
+        default=80,
+        ge=1,
+        le=100,
+        description="The share of attempts in the window that fail from which on a circuit opens. Below it more arrives by trying "
+        "again than by waiting.",
+    )
+    circuit_least_attempts: int = Field(
+        default=20, ge=1, description="Attempts in the window from which on their rate of failures means something."
+    )
+    circuit_least_unaccepted: int = Field(
+        default=10,
+        ge=1,
+        description="Attempts in the window, none of them accepted, that open a circuit whatever the rate's least: no chance is "
+        "left for a coincidence.",
+    )
+    circuit_probe_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds from the opening of a circuit to its first probe; after each that fails twice as many.",
+    )
+    circuit_longest_probe_seconds: float = Field(
+        default=600,
+        gt=0,
+        description="Seconds between two probes at the most: so much later an endpoint is found to be back, at the worst.",
+    )
     retention_days: int = Field(
         default=30, ge=1, description="Days for which events, deliveries and attempts are kept."
     )

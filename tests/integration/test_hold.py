@@ -14,7 +14,7 @@ from deliveries.hold import release
 from deliveries.models import Status
 from deliveries.sweep import sweep
 from subscriptions.models import Subscription
-from subscriptions.subscribe import pause, resume, set_enabled
+from subscriptions.subscribe import delete_subscription, pause, resume, set_enabled
 from tests.integration.conftest import Listen
 from tests.integration.rows import (
     change,
@@ -159,13 +159,14 @@ def test_releasing_twice_releases_once(subscription: Subscription, listen: Liste
     assert listen("deliveries") == []
 
 
-def test_more_than_one_statement_takes_are_all_released(
+def test_of_a_deleted_subscription_more_than_one_statement_takes_are_all_released(
     subscription: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deliveries.hold.ROWS_A_STATEMENT", 2)
     identifiers = disable_and_hold(subscription, 5)
-    set_enabled(subscription, True)
-    assert release(subscription.id) == 5
+    deleted = subscription.id
+    delete_subscription(subscription)
+    assert release(deleted) == 5
     assert {read_delivery(identifier).status for identifier in identifiers} == {Status.PENDING}
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from deliveries.admit import Refusal, admit
-from subscriptions.endpoints import DatedSecret, Endpoint
+from subscriptions.endpoints import DatedSecret, Endpoint, OpenCircuit
 from tests.unit.claimed import NOON, OLD_SECRET, SECRET, SUBSCRIPTION, claim, endpoint, fact
 from webhookhub.ids import new_id
 
@@ -55,6 +55,30 @@ def test_a_claim_whose_subscription_is_gone_is_refused_as_deleted(version: int |
 def test_a_subscription_that_the_database_no_longer_has_is_deleted_though_it_was_known_here() -> None:
     one = claim(subscription_version=None)
     assert admit([one], {SUBSCRIPTION: endpoint()}).refused == {Refusal.DELETED: [one]}
+
+
+def test_of_an_open_circuit_only_the_probe_goes_out_by_its_one_attempt() -> None:
+    probe, again, other = claim(attempt_number=2), claim(attempt_number=3), claim()
+    again = again._replace(delivery_id=probe.delivery_id)
+    there = endpoint(open_circuit=OpenCircuit(probe_id=probe.delivery_id, probe_attempt=2))
+    admission = admit([other, probe, again], {SUBSCRIPTION: there})
+    assert admission.admitted == [(probe, there)]
+    assert admission.refused == {Refusal.CIRCUIT_OPEN: [other, again]}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "refusals"), [("event", [Refusal.CIRCUIT_OPEN]), ("replay:1", [Refusal.CIRCUIT_OPEN]), ("test", [])]
+)
+def test_while_no_probe_is_under_way_only_tests_go_out_of_an_open_circuit(
+    trigger: str, refusals: list[Refusal]
+) -> None:
+    admission = admit([claim(trigger=trigger)], {SUBSCRIPTION: endpoint(open_circuit=OpenCircuit())})
+    assert list(admission.refused) == refusals
+
+
+def test_a_disabled_endpoint_is_disabled_whatever_its_circuit() -> None:
+    there = endpoint(enabled=False, open_circuit=OpenCircuit())
+    assert list(admit([claim()], {SUBSCRIPTION: there}).refused) == [Refusal.DISABLED]
 
 
 @pytest.mark.parametrize("there", [endpoint(), endpoint(enabled=False)])
