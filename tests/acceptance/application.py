@@ -21,6 +21,7 @@ from django.db import close_old_connections, connection, transaction
 django.setup()
 
 # Models can be imported once Django is set up.
+from deliveries import breaker  # noqa: E402
 from deliveries import cancel as cancellation  # noqa: E402
 from deliveries import sweep as sweeping  # noqa: E402
 from subscriptions.auth import OAuth2Auth  # noqa: E402
@@ -143,6 +144,10 @@ def sweep(threads: int = 1) -> None:
     in_threads(threads, sweeping.sweep)
 
 
+def judge() -> None:
+    breaker.judge()
+
+
 def in_threads(count: int, work: Callable[[], object]) -> None:
     """Do the work so many times at once, each time with a database connection of its own."""
 
@@ -180,6 +185,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         ring,
         waiting,
         sweep,
+        judge,
     )
 }
 

@@ -63,6 +63,9 @@ class Endpoint:
         self.most_at_once = 0
         """The most requests that had arrived at any time, and that nobody had begun to answer."""
         self._released = threading.Event()
+        self._instead: Answer | None = None
+        # What was answered instead, by webhook-id and number.
+        self._answered_instead: dict[tuple[str, int], Answer] = {}
 
     @property
     def requests(self) -> list[Request]:
@@ -76,8 +79,19 @@ class Endpoint:
         return self._waiting
 
     def answer_to(self, request: Request) -> Answer:
-        """What the script says to this request."""
+        """What is said to this request: by the script, unless something else was at its time."""
+        instead = self._answered_instead.get((request.webhook_id, request.number))
+        if instead is not None:
+            return instead
         return self._answers[min(request.number, len(self._answers)) - 1]
+
+    def break_down(self, answer: Answer) -> None:
+        """From now on answer this to everything, whatever the script says."""
+        self._instead = answer
+
+    def mend(self) -> None:
+        """Answer by the script again."""
+        self._instead = None
 
     def release(self) -> None:
         """Let the held answers go, and hold none any more."""
@@ -109,6 +123,8 @@ class Endpoint:
             self._counts[webhook_id] = number = self._counts.get(webhook_id, 0) + 1
             request = Request(webhook_id=webhook_id, number=number, headers=headers, body=body, arrived_at=time.time())
             self._requests.append(request)
+            if self._instead is not None:
+                self._answered_instead[webhook_id, number] = self._instead
             return request
 
 
