@@ -20,7 +20,7 @@ from django.http.response import HttpResponseBase
 
 from webhookhub import ids
 from webhookhub.conf import hub_settings
-from webhookhub.tracing import close_traces, trace_published
+from webhookhub.tracing import close_traces, is_on, trace_published
 
 logger = logging.getLogger("webhookhub.requests")
 
@@ -46,6 +46,9 @@ class RequestIds:
 
     def __init__(self, inner: Application) -> None:
         self._inner = inner
+        # Asked for once: to ask each time would cost as much as all the rest of this.
+        self._most_ids = hub_settings().log_ids if logger.isEnabledFor(logging.INFO) else 0
+        self._is_tracing = is_on()
         self._published: dict[str, list[str]] = {}
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -61,9 +64,9 @@ class RequestIds:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (HEADER, identifier)]
             elif is_publishing and (found := _EVENT_ID.findall(message.get("body", b""))):
-                events = [one.decode() for one in found]
-                self._note(identifier.decode(), events)
-                trace_published((ids.read("event", one) for one in events), began=began)
+                self._note(identifier.decode(), found)
+                if self._is_tracing:
+                    trace_published((ids.read("event", one.decode()) for one in found), began=began)
             await send(message)
 
         await self._inner(scope, receive, send_with_id)
@@ -79,13 +82,13 @@ class RequestIds:
 
         return send_last
 
-    def _note(self, identifier: str, events: Sequence[str]) -> None:
+    def _note(self, identifier: str, events: Sequence[bytes]) -> None:
         """Remember which events the request published; the line comes when there are enough, or soon."""
-        if not (most := hub_settings().log_ids) or not logger.isEnabledFor(logging.INFO):
+        if not self._most_ids:
             return
         if not self._published:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
-        self._published.setdefault(identifier, []).extend(events[:most])
+        self._published.setdefault(identifier, []).extend(one.decode() for one in events[: self._most_ids])
         if len(self._published) >= REQUESTS_A_LINE:
             self._flush()
 
