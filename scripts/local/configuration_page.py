@@ -94,6 +94,8 @@ def _rows(settings: type[BaseModel]) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "none: it has to be set"
     value = field.default
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
