@@ -19,9 +19,10 @@ AREA = "database"
 LEAST_VERSION = 140000
 # CREATE INDEX CONCURRENTLY of 14.0 to 14.3 may leave rows out of an index.
 BAD_VERSIONS = range(140000, 140004)
-# Connections that one process of a role may have: the web server one for each request at work and two for events, a
-# delivery worker one for each of four threads of its three processes, a worker two for each of its two.
-ROLE_CONNECTIONS = {"web": 34, "deliveries": 12, "worker": 4, "beat": 1}
+# Connections that one process of a role may have: the web server one for each request at work and three for events, a delivery
+# worker one for each of four threads of its three processes, a worker one or two for each of its two; and one to say that
+# it is there.
+ROLE_CONNECTIONS = {"web": 36, "deliveries": 13, "worker": 4, "beat": 1}
 # From here on the next process of a role may find none left.
 CROWDED = 0.8
 LONG_TRANSACTION_SECONDS = 60
