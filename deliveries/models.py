@@ -112,7 +112,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.shown_id
+        return f"delivery {self.shown_id}"
 
     @property
     def shown_id(self) -> str:

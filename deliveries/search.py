@@ -23,7 +23,6 @@ from webhookhub.bounded_search import (
     find_along,
     find_among,
     find_window,
-    merge,
     span_of,
 )
 from webhookhub.errors import BadFilterError, BadIdError
@@ -67,8 +66,6 @@ def find_deliveries(
         limit=limit,
         ascending=ascending,
     )
-    if search.is_of_undelivered():
-        return search.along_statuses()
     stretches = search.stretches()
     return search.by_events() if stretches is None else search.along(stretches)
 
@@ -117,6 +114,8 @@ class _Search:
             return [Stretch(("account_id", "status"), (account, Sql.value(status.value))) for status in statuses]
         if self.subscription is not None:
             return [Stretch(("subscription_id",), (self.subscription,))]
+        if not is_of_one_account and wanted.statuses and _UNDELIVERED.issuperset(wanted.statuses):
+            return [Stretch(("status",), (Sql.value(status.value),)) for status in wanted.statuses]
         if is_of_one_account or wanted.event_types or wanted.correlation_id is not None:
             return None
         return [Stretch()]
@@ -126,16 +125,6 @@ class _Search:
             return () if Status.DELIVERED in self.wanted.statuses else self.wanted.statuses
         # Whatever was delivered had an answer.
         return _NOT_DELIVERED if self.wanted.status_code_classes == (NO_ANSWER,) else ()
-
-    def is_of_undelivered(self) -> bool:
-        """Whether it is for statuses of all accounts that have an index of their own."""
-        is_of_all = self.account_id is None and self.event_id is None and self.subscription is None
-        return is_of_all and bool(self.wanted.statuses) and _UNDELIVERED.issuperset(self.wanted.statuses)
-
-    def along_statuses(self) -> Found:
-        """Read the index of what nobody was told, one status after the other: it is in the order of ids within each."""
-        stretches = [Stretch(("status",), (Sql.value(status.value),)) for status in self.wanted.statuses]
-        return merge([self.along([one]) for one in stretches], limit=self.limit, ascending=self.ascending)
 
     def along(self, stretches: list[Stretch]) -> Found:
         """Read an index on deliveries."""

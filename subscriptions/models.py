@@ -149,7 +149,7 @@ class Subscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.url} ({self.shown_id})"
+        return f"subscription {self.shown_id} ({self.url})"
 
     @property
     def takes_deliveries(self) -> bool:

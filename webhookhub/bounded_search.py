@@ -104,6 +104,9 @@ def find_along(
     The stretches (one or more) are of the same columns, and read side by side, `candidates` rows of them in all.
     """
     order = _order(stretches[0], ascending=ascending)
+    if len({stretch.values[:1] for stretch in stretches}) > 1:
+        # Side by side they are sorted, all that is read of them: no more is read in all than of one.
+        order, candidates = f"id {direction_of(ascending=ascending)}", max(1, candidates // len(stretches))
     reads = [_read(table, stretch, span, ascending=ascending, rows=candidates) for stretch in stretches]
     read = _side_by_side(reads, order, rows=candidates)
     return find_among(read, conditions, limit=limit, ascending=ascending, candidates=candidates)
@@ -120,22 +123,6 @@ def find_among(read: Sql, conditions: Iterable[Sql], *, limit: int, ascending: b
     found = sorted((identifier for identifier, is_found in rows if is_found), reverse=not ascending)
     looked_until = next((identifier for identifier, is_found in rows if not is_found), None)
     return Found.of(found, limit=limit, looked_until=looked_until)
-
-
-def merge(parts: Sequence[Found], *, limit: int, ascending: bool) -> Found:
-    """What searches from the same place on came to together: as far as each of them has looked. Pure."""
-    stops = [part.stopped_at for part in parts if part.stopped_at is not None]
-    nearest = (min(stops) if ascending else max(stops)) if stops else None
-    within = sorted(
-        (
-            identifier
-            for part in parts
-            for identifier in part.ids
-            if nearest is None or (identifier <= nearest if ascending else identifier >= nearest)
-        ),
-        reverse=not ascending,
-    )
-    return Found.of(within[:limit], limit=limit, looked_until=nearest)
 
 
 def find_window(table: Table, stretch: Stretch, *, span: Span, ascending: bool, candidates: int) -> Window | None:

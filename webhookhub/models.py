@@ -113,7 +113,7 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} {self.shown_id}"
+        return f"event {self.shown_id} ({self.type})"
 
     @property
     def shown_id(self) -> str:

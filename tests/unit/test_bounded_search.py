@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from webhookhub.bounded_search import Found, Span, merge, span_of
+from webhookhub.bounded_search import Found, Span, span_of
 from webhookhub.ids import first_id_at, new_id
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -59,12 +59,3 @@ def test_a_full_search_goes_on_behind_the_last_one_found() -> None:
     assert Found.of(found, limit=2, looked_until=LOWEST).stopped_at == found[-1]
     assert Found.of(found, limit=3, looked_until=LOWEST).stopped_at == LOWEST
     assert Found.of(found, limit=3, looked_until=None).stopped_at is None
-
-
-def test_searches_side_by_side_are_known_as_far_as_each_of_them_looked() -> None:
-    one, two, three, four = (UUID(int=number) for number in range(1, 5))
-    parts = [Found([one, four], four), Found([two], three), Found([], None)]
-    assert merge(parts, limit=10, ascending=True) == Found([one, two], three)
-    assert merge(parts, limit=2, ascending=True) == Found([one, two], two)
-    assert merge([Found([four, one], None), Found([two], two)], limit=10, ascending=False) == Found([four, two], two)
-    assert merge([Found([one], None), Found([two], None)], limit=10, ascending=True) == Found([one, two], None)

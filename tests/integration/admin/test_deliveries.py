@@ -144,7 +144,7 @@ def test_a_page_takes_as_many_statements_however_long_it_is(
     subscription: Subscription, admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_pending(subscription, 50)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(7):
         assert len(shown(admin_client)) == 50
 
 
