@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import dj_database_url
+from django.templatetags.static import static
 
 from config.environment import read_environment, unknown_variables
 from config.logging import logging_settings
@@ -100,6 +101,8 @@ UNFOLD = {
     "SITE_SUBHEADER": "Outstanding and done",
     "SITE_SYMBOL": "webhook",
     "SIDEBAR": {"navigation": NAVIGATION},
+    # The login has no other way to it.
+    "STYLES": [lambda request: static("webhookhub/admin.css")],
     "DASHBOARD_CALLBACK": "deliveries.admin.home.add_figures",
 }
 

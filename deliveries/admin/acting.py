@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -18,6 +19,7 @@ from deliveries.admin.deeds import DEEDS, Deed, DeedForm, do, form_of
 from deliveries.admin.wanted import Wanted, read_wanted
 from deliveries.jobs import create_job
 from deliveries.models import Delivery, Job, JobKind
+from webhookhub import ids
 from webhookhub.admin.journal import note
 from webhookhub.errors import BadFilterError
 
@@ -85,8 +87,10 @@ def _do(request: HttpRequest, deed: Deed, meant: Meant, form: DeedForm) -> HttpR
     said = form.cleaned_data
     if meant.wanted is not None:
         return _have_it_done(request, deed, meant.wanted, said)
-    result = do(deed.kind, meant.ids, said)
-    note(request, list(Delivery.objects.filter(id__in=result.changed)), deed.done, reason=said["reason"])
+    # What is done and who did it are on record together, or neither is.
+    with transaction.atomic():
+        result = do(deed.kind, meant.ids, said)
+        note(request, list(Delivery.objects.filter(id__in=result.changed)), deed.done, reason=said["reason"])
     if result.changed:
         messages.success(request, f"{deed.done}: {_count(len(result.changed))}.")
     for objection, count in result.refused.items():
@@ -99,17 +103,18 @@ def _do(request: HttpRequest, deed: Deed, meant: Meant, form: DeedForm) -> HttpR
 def _have_it_done(request: HttpRequest, deed: Deed, wanted: Wanted, said: dict[str, Any]) -> HttpResponse:
     """By a job, whose page shows how far it is."""
     try:
-        job = create_job(
-            wanted.account_id,
-            kind=deed.kind,
-            wanted=wanted.filter,
-            reason=said["reason"],
-            expires_at=said.get("expires_at"),
-        )
+        with transaction.atomic():
+            job = create_job(
+                wanted.account_id,
+                kind=deed.kind,
+                wanted=wanted.filter,
+                reason=said["reason"],
+                expires_at=said.get("expires_at"),
+            )
+            note(request, [job], f"Began, for {_describe(wanted)}", reason=said["reason"])
     except BadFilterError as error:
-        messages.error(request, f"{error.field} {error}")
+        messages.error(request, f"{error.field}: {error}")
         return HttpResponseRedirect(reverse(LIST))
-    note(request, [job], f"Began, for {_describe(wanted)}", reason=said["reason"])
     return HttpResponseRedirect(reverse("admin:deliveries_job_change", args=[job.id]))
 
 
@@ -135,7 +140,8 @@ def describe_filter(parameters: dict[str, Any], *, account: str | None) -> str:
 def _describe(wanted: Wanted | None) -> str:
     if wanted is None:
         return ""
-    return describe_filter(wanted.filter.to_json(), account=str(wanted.account_id) if wanted.account_id else None)
+    account = None if wanted.account_id is None else ids.show("account", wanted.account_id)
+    return describe_filter(wanted.filter.to_json(), account=account)
 
 
 def _count(number: int) -> str:

@@ -44,7 +44,7 @@ class SearchedChangeList(ChangeList):  # type: ignore[misc]  # unfold carries no
         try:
             found = find_page(self.find, after=self.begins_after, limit=self.list_per_page)
         except BadFilterError as error:
-            messages.error(request, str(error))
+            messages.error(request, f"{error.field}: {error}")
             found = Found([], None)
         rows = {row.pk: row for row in self.root_queryset.filter(pk__in=found.ids)}
         self.result_list = [rows[identifier] for identifier in found.ids if identifier in rows]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.admin.conftest import PHONE, SCREENSHOTS, Site
 
 PAGES = {
     "home": "",
     "deliveries": "deliveries/delivery/",
+    "nothing found": "deliveries/delivery/?type=never",
     "delivery": "deliveries/delivery/{failing}/change/",
     "held delivery": "deliveries/delivery/{held}/change/",
     "cancel one": "deliveries/delivery/act/cancel/?ids={failing}",
@@ -52,6 +53,18 @@ def test_a_page_is_legible_on_a_desk_in_the_light_and_on_a_phone_in_the_dark(nam
     page.emulate_media(color_scheme="dark")
     page.reload()
     look_over(page, f"{name} phone")
+
+
+def test_the_page_of_the_login_is_legible_and_says_what_was_wrong(site: Site, browser: Browser) -> None:
+    with browser.new_context(viewport=PHONE, color_scheme="dark") as context:
+        page = context.new_page()
+        page.goto(site.address(""))
+        look_over(page, "login phone")
+        page.get_by_label("Username").fill("nobody")
+        page.get_by_label("Password").fill("nothing")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
+        look_over(page, "login refused phone")
 
 
 def look_over(page: Page, name: str) -> None:
