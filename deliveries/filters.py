@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from deliveries.admit import CROWDED
-from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, Status
+from deliveries.models import CIRCUIT_OPEN, CONCURRENCY_LIMITED, RATE_LIMITED, Status
 from deliveries.outcome import OutcomeCode
 from webhookhub.errors import BadFilterError
 from webhookhub.moments import iso_moment
@@ -19,7 +19,7 @@ NO_ANSWER = "none"
 STATUS_CODE_CLASSES: dict[str, int | None] = {"2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5, NO_ANSWER: None}
 
 # How the last attempt went, or what a delivery waits for that has none yet.
-LAST_OUTCOMES = (*(code.value for code in OutcomeCode), CROWDED, RATE_LIMITED, CONCURRENCY_LIMITED)
+LAST_OUTCOMES = (*(code.value for code in OutcomeCode), CROWDED, RATE_LIMITED, CONCURRENCY_LIMITED, CIRCUIT_OPEN)
 MOST_ATTEMPTS = 1_000_000
 
 

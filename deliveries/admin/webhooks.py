@@ -17,6 +17,7 @@ from django.urls import path, reverse
 from deliveries.admin.health import Health, read_health
 from deliveries.admin.story import Button
 from deliveries.admin.webhook_deeds import DEEDS, Kind, NotDone, WebhookDeed, do, form_of
+from deliveries.admin.words import describe_circuit
 from subscriptions.admin.webhooks import SubscriptionAdmin, describe_state
 from subscriptions.models import Subscription
 from webhookhub.admin.charts import BAD, GOOD, STACKED_BARS, to_chart
@@ -140,6 +141,7 @@ def _show(subscription: Subscription, request: HttpRequest) -> dict[str, Any]:
         "health": health,
         "health_colour": COLOURS[health.word],
         "state": describe_state(subscription),
+        "circuit": describe_circuit(getattr(subscription, "circuit", None)),
         "chart": _chart(health),
         "chart_options": STACKED_BARS,
         "buttons": _buttons(subscription, request),

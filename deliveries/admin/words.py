@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from deliveries.admit import CROWDED
-from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, TEST_TRIGGER, Delivery, Status
+from deliveries.models import CIRCUIT_OPEN, CONCURRENCY_LIMITED, RATE_LIMITED, TEST_TRIGGER, Delivery, Status
 from deliveries.outcome import OutcomeCode
 from deliveries.replay import REPLAY
 from deliveries.schedule import FailureReason
+from subscriptions.models import Circuit, CircuitState
 
 _OUTCOMES: dict[str, str] = {
     OutcomeCode.DELIVERED: "The receiver accepted it.",
@@ -30,6 +31,7 @@ _OUTCOMES: dict[str, str] = {
     CROWDED: "Its webhook has as many requests on the wire as it may.",
     RATE_LIMITED: "It waits in line for its webhook's rate limit.",
     CONCURRENCY_LIMITED: "It waits in line for its webhook's concurrency limit.",
+    CIRCUIT_OPEN: "Held: its webhook's endpoint is down. It goes out when it answers again, unless it has expired.",
 }
 _REASONS: dict[str, str] = {
     FailureReason.EXHAUSTED: "The last attempt of its delivery profile failed.",
@@ -38,6 +40,12 @@ _REASONS: dict[str, str] = {
     FailureReason.GONE: "The receiver answered 410: it wants no more.",
     "subscription deleted": "Its webhook was deleted: there is nobody left to tell.",
     "payload expunged": "The data of its event were expunged: there is nothing left to send.",
+}
+_CIRCUITS = {
+    CircuitState.OPEN: "Down since {since}. What there is for it is held; the next probe goes at {probe:%H:%M:%S}, or with what comes.",
+    CircuitState.HALF_OPEN: "Down since {since}. What there is for it is held, but for one delivery that goes as a probe now.",
+    CircuitState.RECOVERING: "Back since {since}. What was held goes out in steps.",
+    CircuitState.WOULD_OPEN: "Fails since {since}. Its deliveries would be held, were the circuit breaker on.",
 }
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -56,6 +64,8 @@ def describe_state(delivery: Delivery, *, now: datetime) -> str:
             return f"Cancelled: {_REASONS.get(delivery.failure_reason, delivery.failure_reason)}"
         case Status.FAILED:
             return _REASONS.get(delivery.failure_reason, delivery.failure_reason)
+        case Status.HELD if delivery.last_outcome == CIRCUIT_OPEN:
+            return describe_outcome(CIRCUIT_OPEN)
         case Status.HELD:
             return "Held: its webhook takes no deliveries now. It goes out when it does, unless it has expired."
         case Status.PENDING:
@@ -81,6 +91,15 @@ def _describe_wait(delivery: Delivery, now: datetime) -> str:
     if delivery.due_at <= now:
         return "It is due, and waits for a worker."
     return f"Attempt {delivery.attempt_count + 1} comes in {describe_span(delivery.due_at - now)}."
+
+
+def describe_circuit(circuit: Circuit | None) -> str:
+    """What its endpoint's failures mean for a webhook; empty: nothing."""
+    if circuit is None or circuit.state not in _CIRCUITS:
+        return ""
+    words = _CIRCUITS[CircuitState(circuit.state)]
+    reason = f" ({circuit.reason})" if circuit.reason else ""
+    return words.format(since=f"{circuit.since:%Y-%m-%d %H:%M:%S} (UTC){reason}", probe=circuit.probe_at)
 
 
 def describe_trigger(trigger: str) -> str:

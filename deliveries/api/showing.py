@@ -104,7 +104,7 @@ class DeliveryShown(serializers.Serializer):  # type: ignore[type-arg]  # generi
     finishedAt = serializers.DateTimeField(allow_null=True)
     lastOutcome = serializers.CharField(
         allow_null=True,
-        help_text="As of an attempt; or what it waits for: `crowded`, `rate_limited`, `concurrency_limited`.",
+        help_text="As of an attempt; or what it waits for: `crowded`, `rate_limited`, `concurrency_limited`, `circuit_open`.",
     )
     lastStatusCode = serializers.IntegerField(allow_null=True)
     data = serializers.JSONField(  # type: ignore[assignment]  # a declared field, not the property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -11,6 +12,7 @@ from django.db import connection
 
 from deliveries.figure_models import WHOLE_HUB
 from deliveries.figures.history import MODELS, Unit
+from subscriptions.models import Circuit, CircuitState
 
 
 class Window(Enum):
@@ -60,6 +62,12 @@ def find_worst(
             )
             for subscription_id, account_id, url, attempts, accepted, timed, total_ms in cursor.fetchall()
         ]
+
+
+def count_circuits() -> dict[CircuitState, int]:
+    """How many webhooks are in each state that is not simply closed."""
+    states = Counter(Circuit.objects.values_list("state", flat=True))
+    return {state: states[state] for state in CircuitState if state != CircuitState.CLOSED}
 
 
 _WORST = """

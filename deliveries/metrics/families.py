@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -11,7 +11,9 @@ from prometheus_client.registry import Collector
 
 from deliveries.figure_models import BOUNDS_SECONDS
 from deliveries.figures.counters import Counters, Histogram, read_counters
+from deliveries.figures.endpoints import count_circuits
 from deliveries.figures.overview import Overview, read_overview
+from subscriptions.models import CircuitState
 from webhookhub import doorbell
 from webhookhub.models import ProcessKind
 
@@ -25,6 +27,7 @@ class HubCollector(Collector):
         yield from _backlog(overview)
         yield from _queues(overview)
         yield from _processes(overview)
+        yield _circuits(count_circuits())
         yield from _counters(read_counters())
 
 
@@ -83,6 +86,17 @@ def _processes(overview: Overview) -> Iterator[Metric]:
     if overview.last_sweep_seconds_ago is not None:
         last_sweep.add_metric([], time.time() - overview.last_sweep_seconds_ago)
     yield last_sweep
+
+
+def _circuits(counts: Mapping[CircuitState, int]) -> GaugeMetricFamily:
+    circuits = GaugeMetricFamily(
+        "webhookhub_circuits",
+        "Webhooks whose circuit is not simply closed, as their endpoints failed.",
+        labels=["state"],
+    )
+    for state, count in counts.items():
+        circuits.add_metric([state.value], count)
+    return circuits
 
 
 def _counters(counters: Counters) -> Iterator[Metric]:

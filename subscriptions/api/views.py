@@ -59,7 +59,7 @@ def account_with_webhooks(request: Request) -> UUID:
 def webhooks_in_view(request: Request) -> QuerySet[Subscription]:
     """Those of the account that the request is about; all of them where an operator names none."""
     account_id = account_in_view(request)
-    rows = Subscription.objects.all()
+    rows = Subscription.objects.select_related("circuit")
     return rows if account_id is None else rows.filter(account_id=account_id)
 
 

@@ -11,19 +11,30 @@ from rest_framework import serializers
 from subscriptions.api.webhook_bodies import OverridesBody
 from subscriptions.auth import Auth, kind_of, public_values
 from subscriptions.custom_headers import CustomHeader
-from subscriptions.models import AuthKind, Subscription
+from subscriptions.models import AuthKind, Circuit, CircuitState, Subscription
 from subscriptions.terms import read_terms
 from webhookhub import ids
 from webhookhub.api.problems import camel
 from webhookhub.api.schema import example, example_page
 from webhookhub.moments import iso_moment
 
+_HEALTHY = "healthy"
+_UNWELL = (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.RECOVERING)
 # Stored as an empty text, shown as null.
 _EMPTY = ("user_agent", "request_id_parameter")
 
 
 def show_webhook(row: Subscription) -> dict[str, Any]:
     """The webhook as the API answers it, in the form that a PUT takes. Raises EncryptionKeyError."""
+    return _show(row, getattr(row, "circuit", None))
+
+
+def show_new_webhook(row: Subscription, *, secret: str) -> dict[str, Any]:
+    """The same of one that was just made, with its secret. Nothing was sent to its endpoint yet."""
+    return _show(row, None) | {"secret": secret}
+
+
+def _show(row: Subscription, circuit: Circuit | None) -> dict[str, Any]:
     terms = read_terms(row)
     return {
         "id": row.shown_id,
@@ -37,6 +48,7 @@ def show_webhook(row: Subscription) -> dict[str, Any]:
         "filter": terms.payload_filter,
         "enabled": terms.enabled,
         "paused": terms.paused_at is not None,
+        "health": _show_health(circuit),
         "profile": terms.profile,
         "overrides": {
             camel(name): None if name in _EMPTY and value == "" else value for name, value in terms.overrides.items()
@@ -48,6 +60,18 @@ def show_webhook(row: Subscription) -> dict[str, Any]:
         "metadata": terms.metadata,
         "createdAt": iso_moment(row.created_at),
         "updatedAt": iso_moment(row.updated_at),
+    }
+
+
+def _show_health(circuit: Circuit | None) -> dict[str, Any]:
+    if circuit is None or circuit.state not in _UNWELL:
+        return {"state": _HEALTHY, "since": None, "reason": None, "nextProbeAt": None}
+    is_open = circuit.state == CircuitState.OPEN
+    return {
+        "state": circuit.state,
+        "since": iso_moment(circuit.since),
+        "reason": circuit.reason or None,
+        "nextProbeAt": iso_moment(circuit.probe_at) if is_open and circuit.probe_at is not None else None,
     }
 
 
@@ -70,6 +94,19 @@ class AuthShown(serializers.Serializer):  # type: ignore[type-arg]  # generic fo
     tokenUrl = serializers.CharField(required=False)
     clientId = serializers.CharField(required=False)
     scope = serializers.CharField(required=False)
+
+
+class HealthShown(serializers.Serializer):  # type: ignore[type-arg]  # generic for the type checker only
+    """How its endpoint does: `open`: it failed, and what there is for it is held; `half_open`: one delivery is sent to it as a
+    probe; `recovering`: it gets what was held, in steps.
+    """
+
+    state = serializers.ChoiceField(choices=[_HEALTHY, *(state.value for state in _UNWELL)])
+    since = serializers.DateTimeField(allow_null=True, help_text="null while it is healthy.")
+    reason = serializers.CharField(allow_null=True, help_text="What it failed by last.")
+    nextProbeAt = serializers.DateTimeField(
+        allow_null=True, help_text="Of one that is `open`: when a delivery that is held is sent as a probe."
+    )
 
 
 @extend_schema_field(
@@ -106,6 +143,7 @@ class WebhookShown(serializers.Serializer):  # type: ignore[type-arg]  # generic
     filter = serializers.DictField(allow_null=True)
     enabled = serializers.BooleanField()
     paused = serializers.BooleanField()
+    health = HealthShown()
     profile = serializers.CharField()
     overrides = OverridesBody()
     headers = HeadersShownField()
@@ -135,6 +173,7 @@ _SHOWN = {
     "filter": None,
     "enabled": True,
     "paused": False,
+    "health": {"state": "healthy", "since": None, "reason": None, "nextProbeAt": None},
     "profile": "standard",
     "overrides": {},
     "headers": {"X-Environment": "production", "X-Api-Key": {"secret": True}},

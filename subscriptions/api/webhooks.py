@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -27,6 +27,7 @@ from subscriptions.api.webhook_shown import (
     SHOWN_EXAMPLE,
     NewWebhookShown,
     WebhookShown,
+    show_new_webhook,
     show_webhook,
 )
 from subscriptions.matching import patterns_matching
@@ -226,5 +227,5 @@ def _read_text(request: Request, name: str) -> str | None:
 
 def _create(account_id: UUID, terms: Terms, collection: str, secret: str) -> Response:
     row = create_subscription(account_id, terms, secret=secret)
-    shown: dict[str, Any] = show_webhook(row) | {"secret": parse_secret(secret).shown}
+    shown = show_new_webhook(row, secret=parse_secret(secret).shown)
     return Response(shown, status=201, headers={"Location": f"{collection}/{row.shown_id}"})

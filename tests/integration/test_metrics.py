@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from deliveries.outcome import OutcomeCode
 from deliveries.record import record_landings
 from deliveries.tally import fold, forget_old_figures
 from deliveries.tasks import sweep_task
-from subscriptions.models import Subscription
+from subscriptions.models import Circuit, Subscription
 from tests.integration.rows import answered, change, database_now, land, make_pending
 from tests.repo.documents import OPERATIONS, read_table_rows
 from webhookhub import doorbell
@@ -100,6 +101,21 @@ def test_what_is_outstanding_is_told_by_state_and_by_age(subscription: Subscript
     assert samples['deliveries_outstanding{state="held"}'] == 1
     assert 50 <= samples["oldest_due_seconds"] < 80
     assert 20 <= samples["sweep_lag_seconds"] < 50
+
+
+def test_endpoints_that_fail_are_counted_by_the_states_of_their_circuits(
+    subscription: Subscription, subscribed: Callable[..., Subscription]
+) -> None:
+    now = database_now()
+    for state, one in zip(("open", "would_open", "closed"), (subscription, subscribed(), subscribed()), strict=True):
+        Circuit.objects.create(subscription=one, state=state, since=now)
+    samples = {name: value for name, value in scrape().items() if name.startswith("circuits")}
+    assert samples == {
+        'circuits{state="open"}': 1,
+        'circuits{state="half_open"}': 0,
+        'circuits{state="recovering"}': 0,
+        'circuits{state="would_open"}': 1,
+    }
 
 
 def test_queues_and_workers_are_told_together(subscription: Subscription) -> None:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class Health(TypedDict):
+    """How a webhook's endpoint does: `healthy`, `open`, `half_open` or `recovering`, and since when it is not healthy."""
+
+    state: str
+    since: str | None
+    reason: str | None
+    nextProbeAt: str | None
+
+
 class Webhook(TypedDict):
     """A webhook: where to, what for, and how."""
 
@@ -19,6 +28,7 @@ class Webhook(TypedDict):
     filter: dict[str, Any] | None
     enabled: bool
     paused: bool
+    health: Health
     profile: str
     overrides: dict[str, Any]
     headers: dict[str, Any]

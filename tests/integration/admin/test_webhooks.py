@@ -17,7 +17,7 @@ from deliveries.admin.health import judge
 from deliveries.admin.webhook_deeds import DEEDS, Kind
 from deliveries.figures.history import Stretch
 from deliveries.models import Delivery
-from subscriptions.models import Subscription
+from subscriptions.models import Circuit, Subscription
 from subscriptions.rotation import read_secrets
 from subscriptions.subscribe import pause, set_enabled
 from tests.integration.admin.conftest import ClientOf
@@ -185,6 +185,14 @@ def test_the_page_tells_how_the_webhook_does_and_what_it_got_last(
     assert "order.shipped" in page
     assert re.search(r"pending: attempt 1 .*?500", page, re.DOTALL)
     assert "alice@example.com" in page
+
+
+def test_the_page_tells_that_the_endpoint_is_down_and_when_it_is_asked_again(
+    subscription: Subscription, admin_client: Client
+) -> None:
+    assert "Endpoint" not in read_page(admin_client, subscription)
+    Circuit.objects.create(subscription=subscription, state="open", since=NOON, probe_at=NOON, reason="it failed")
+    assert "Down since 2026-01-15 12:00:00 (UTC) (it failed)." in read_page(admin_client, subscription)
 
 
 def test_whoever_may_only_look_has_no_buttons(subscription: Subscription, client_of: ClientOf) -> None:

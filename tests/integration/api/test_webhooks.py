@@ -86,6 +86,7 @@ def test_a_new_webhook_is_enabled_for_all_types_without_limits_and_with_a_secret
         "filter": None,
         "enabled": True,
         "paused": False,
+        "health": {"state": "healthy", "since": None, "reason": None, "nextProbeAt": None},
         "profile": "standard",
         "overrides": {},
         "headers": {},
@@ -354,9 +355,9 @@ def test_what_was_read_can_be_put_back_and_changes_nothing(api: Client, make: Ma
         auth={"type": "oauth2", "tokenUrl": "https://client.com/token", "clientId": "hub", "clientSecret": "s"},
         overrides={"userAgent": None, "maxIntervalSeconds": None, "intervalsSeconds": [1, 2.5]},
     )
-    read = without(api.get(path(made)).json(), "id", "account", "createdAt", "updatedAt")
+    read = without(api.get(path(made)).json(), "id", "account", "health", "createdAt", "updatedAt")
     before = Subscription.objects.get()
-    assert without(api.put(path(made), read).json(), "id", "account", "createdAt", "updatedAt") == read
+    assert without(api.put(path(made), read).json(), "id", "account", "health", "createdAt", "updatedAt") == read
     after = Subscription.objects.get()
     assert (after.overrides, after.profile_id) == (before.overrides, before.profile_id)
 
