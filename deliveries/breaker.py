@@ -271,5 +271,5 @@ _WITH_HELD = """
     SELECT id FROM webhookhub_subscription AS subscription
      WHERE id = ANY(%s::uuid[]) AND enabled AND paused_at IS NULL
        AND EXISTS (SELECT 1 FROM webhookhub_delivery
-                    WHERE subscription_id = subscription.id AND status = 'held' AND expires_at > now())
+                    WHERE subscription_id BETWEEN subscription.id AND subscription.id AND status = 'held' AND expires_at > now())
 """
