@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import assert_never
 
 from deliveries.admit import CROWDED
 from deliveries.models import CIRCUIT_OPEN, CONCURRENCY_LIMITED, RATE_LIMITED, TEST_TRIGGER, Delivery, Status
@@ -70,6 +71,8 @@ def describe_state(delivery: Delivery, *, now: datetime) -> str:
             return "Held: its webhook takes no deliveries now. It goes out when it does, unless it has expired."
         case Status.PENDING:
             return _describe_wait(delivery, now)
+        case status:
+            assert_never(status)
 
 
 def describe_next(delivery: Delivery, *, now: datetime) -> str:
