@@ -9,8 +9,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from webhookhub.accounts import delete_account
 from webhookhub.admin.checked import checked
@@ -20,6 +23,8 @@ from webhookhub.api_keys import check_api_key, generate_api_key, revoke_api_key,
 from webhookhub.errors import ApiKeyError
 from webhookhub.models import Account, ApiKey
 from webhookhub.uids import check_uid
+
+LONGEST_REASON = 200
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -51,6 +56,17 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
             except ApiKeyError as error:
                 raise ValidationError({error.field: str(error)}) from error
         return cleaned
+
+
+class ReasonForm(ActionForm):  # type: ignore[misc]  # unfold carries no types
+    """What is done to the selected rows, and why."""
+
+    reason = forms.CharField(
+        label="",
+        required=False,
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "Why", "aria-label": "Why"}),
+    )
 
 
 @admin.register(Account)
@@ -86,6 +102,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_select_related = ("account",)
     search_fields = ("name", "prefix", "account__name")
     autocomplete_fields = ("account",)
+    action_form = ReasonForm
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -104,10 +121,16 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        """Take them back, for good."""
-        for key in queryset:
-            revoke_api_key(key)
-        note(request, list(queryset), "Revoked")
+        """Take them back, for good. Whoever does it says why."""
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            messages.error(request, "Nothing was revoked: say why, in the field beside the action.")
+            return
+        keys = list(queryset)
+        with transaction.atomic():
+            for key in keys:
+                revoke_api_key(key)
+            note(request, keys, "Revoked", reason=reason[:LONGEST_REASON])
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Whoever may change keys may revoke them."""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -86,8 +87,17 @@ def test_keys_are_revoked_as_an_action_at_once(account: Account, admin_client: C
     keys = [create_api_key(account, str(number)) for number in range(3)]
     assert all(find_caller(key) is not None for key in keys)
     revoked = ApiKey.objects.filter(name__in=["0", "1"])
-    act(admin_client, "webhookhub_apikey", "revoke", *revoked.values_list("id", flat=True))
+    act(admin_client, "webhookhub_apikey", "revoke", *revoked.values_list("id", flat=True), reason="it leaked")
     assert [find_caller(key) is not None for key in keys] == [False, False, True]
+    noted = LogEntry.objects.filter(change_message="Revoked: it leaked", user__username="admin")
+    assert set(noted.values_list("object_id", flat=True)) == {str(key.pk) for key in revoked}
+
+
+def test_without_a_reason_no_key_is_revoked(account: Account, admin_client: Client) -> None:
+    create_api_key(account, "a key")
+    said = act(admin_client, "webhookhub_apikey", "revoke", ApiKey.objects.get().id, reason=" ")
+    assert said == "Nothing was revoked: say why, in the field beside the action."
+    assert ApiKey.objects.get().revoked_at is None
 
 
 @pytest.mark.parametrize(("permission", "may_revoke"), [("view_apikey", False), ("change_apikey", True)])
@@ -98,7 +108,7 @@ def test_revoking_takes_the_permission_to_change_keys(
     bob = User.objects.create_user("bob", is_staff=True)
     bob.user_permissions.add(*Permission.objects.filter(codename__in=["view_apikey", permission]))
     client.force_login(bob)
-    act(client, "webhookhub_apikey", "revoke", ApiKey.objects.get().id)
+    act(client, "webhookhub_apikey", "revoke", ApiKey.objects.get().id, reason="it leaked")
     assert (ApiKey.objects.get().revoked_at is not None) is may_revoke
 
 

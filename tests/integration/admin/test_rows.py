@@ -70,10 +70,10 @@ def test_no_secret_is_on_any_page_of_a_subscription(subscription: Subscription, 
     assert "whsec_" not in page
 
 
-def act(client: Client, model: str, action: str, *rows: Any) -> str:
+def act(client: Client, model: str, action: str, *rows: Any, **said: str) -> str:
     response = client.post(
         reverse(f"admin:{model}_changelist"),
-        {"action": action, "_selected_action": [str(row) for row in rows]},
+        {"action": action, "_selected_action": [str(row) for row in rows], **said},
         follow=True,
     )
     assert response.status_code == 200
