@@ -22,6 +22,7 @@ from deliveries.hold import CIRCUITS_LOCK, release_step
 from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, Delivery, DeliveryAttempt, Status
 from deliveries.outcome import OutcomeCode
 from subscriptions.models import HOLDING_STATES, Circuit, CircuitState, Subscription
+from webhookhub import ids
 from webhookhub.conf import HubSettings, hub_settings
 from webhookhub.ids import attempt_id
 
@@ -247,7 +248,11 @@ def _write(this: _Round) -> None:
 
 
 def _log(one: Circuit) -> None:
-    extra = {"subscription": str(one.subscription_id), "state": str(one.state), "openings": one.openings}
+    extra = {
+        "subscription": ids.show("subscription", one.subscription_id),
+        "state": str(one.state),
+        "openings": one.openings,
+    }
     logger.info("circuit", extra=extra | ({"reason": one.reason} if one.state in _EXPLAINED else {}))
 
 
