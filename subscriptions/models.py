@@ -195,8 +195,8 @@ HOLDING_STATES = (CircuitState.OPEN, CircuitState.HALF_OPEN)
 class Circuit(models.Model):
     """What stands between the hub and a subscription whose endpoint fails, or failed lately. Without a row it is closed.
 
-    Written by `deliveries.breaker` alone. A database trigger raises the subscription's version where it makes a difference to
-    what may be sent, so all workers know before their next attempt.
+    Written by `deliveries.breaker` and `hold`; whoever changes the endpoint makes the next probe come at once. A database trigger
+    raises the subscription's version where it makes a difference to what may be sent, so all workers know before their next attempt.
     """
 
     subscription = models.OneToOneField(

@@ -9,12 +9,13 @@ from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from subscriptions.auth import NO_AUTH, Auth
 from subscriptions.builtin_profiles import DEFAULT_PROFILE
 from subscriptions.errors import UnknownProfileError
-from subscriptions.models import Profile, Subscription
+from subscriptions.models import Circuit, CircuitState, Profile, Subscription
 from subscriptions.overrides import apply_overrides
 from subscriptions.rotation import add_secret
 from subscriptions.signing_secrets import generate_secret, parse_secret
@@ -99,6 +100,9 @@ def _write(subscription: Subscription, terms: Terms, before: Terms) -> bool:
             return False
         if terms.takes_deliveries and not before.takes_deliveries:
             _release_on_commit(subscription.id)
+        if (terms.url, terms.auth, terms.headers) != (before.url, before.auth, before.headers):
+            # Whatever its endpoint failed by may be mended.
+            Circuit.objects.filter(subscription_id=subscription.id, state=CircuitState.OPEN).update(probe_at=Now())
     for name, value in columns.items():
         setattr(subscription, name, value)
     # As the database's trigger has done.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,9 +23,10 @@ from deliveries.models import CIRCUIT_OPEN, TEST_TRIGGER, Delivery, Status
 from deliveries.record import record_landings
 from deliveries.sweep import sweep
 from deliveries.tally import fold
+from subscriptions.custom_headers import CustomHeader
 from subscriptions.endpoints import load_endpoints
 from subscriptions.models import Circuit, CircuitState, Subscription
-from subscriptions.subscribe import delete_subscription, pause, resume
+from subscriptions.subscribe import change_subscription, delete_subscription, pause, resume
 from tests.integration.conftest import Listen
 from tests.integration.rows import answered, change, land, let_pass, make_pending, read_delivery, run_at_once
 from webhookhub.conf import hub_settings
@@ -199,6 +201,21 @@ def test_where_nothing_is_held_it_stays_open_until_something_is(subscription: Su
     open_circuit(subscription)
     assert let_probe_come(subscription).state == CircuitState.OPEN
     (delivery_id,) = hold(subscription)
+    judge()
+    assert read(subscription).probe_id == delivery_id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"url": "http://127.0.0.1:9/moved"}, {"headers": [CustomHeader(name="X-New", value="1", is_secret=False)]}],
+)
+def test_an_endpoint_that_is_changed_is_probed_at_once(changes: dict[str, Any], subscription: Subscription) -> None:
+    open_circuit(subscription)
+    (delivery_id,) = hold(subscription)
+    change_subscription(Subscription.objects.get(), lambda before: replace(before, description="still down"))
+    judge()
+    assert read(subscription).state == CircuitState.OPEN
+    change_subscription(Subscription.objects.get(), lambda before: replace(before, **changes))
     judge()
     assert read(subscription).probe_id == delivery_id
 
