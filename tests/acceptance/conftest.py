@@ -24,6 +24,7 @@ from scripts.local.state import CHECKOUT, temporary_state
 from tests.acceptance.customer import Customer
 from tests.acceptance.hub import SETTINGS, Hub
 from tests.acceptance.rabbitmq_node import RabbitMQNode, private_rabbitmq_node
+from tests.acceptance.web import Caller, start_web
 from tests.receivers.recording import RecordingReceiver, recording_receiver
 from webhookhub import doorbell
 
@@ -193,3 +194,15 @@ def customer(hub: Hub, recorder: RecordingReceiver) -> Iterator[Customer]:
     """A new account on the module's hub."""
     yield Customer(hub, recorder)
     recorder.release()
+
+
+@pytest.fixture(scope="module")
+def url(hub: Hub) -> str:
+    """Of a web server of the module's hub."""
+    return start_web(hub)
+
+
+@pytest.fixture
+def caller(hub: Hub, url: str, customer: Customer) -> Caller:
+    """The customer's application, with a key."""
+    return Caller(url, hub.application("make_key", account=customer.id))

@@ -32,17 +32,6 @@ def hub(make_hub: MakeHub) -> Hub:
     return hub
 
 
-@pytest.fixture(scope="module")
-def url(hub: Hub) -> str:
-    return start_web(hub)
-
-
-@pytest.fixture
-def caller(hub: Hub, url: str, customer: Customer) -> Caller:
-    """The customer's application, with a key."""
-    return Caller(url, hub.application("make_key", account=customer.id))
-
-
 class Publisher(threading.Thread):
     """Publishes one event after the other under keys of its own, each until it is accepted, as a client should."""
 

@@ -11,7 +11,7 @@ from scripts.local.roles import BEAT, DELIVERIES, WORKER, Role
 from tests.acceptance.conftest import MakeHub
 from tests.acceptance.customer import Customer
 from tests.acceptance.hub import Hub
-from tests.acceptance.web import Caller, start_web
+from tests.acceptance.web import Caller
 
 pytestmark = pytest.mark.acceptance
 
@@ -24,16 +24,6 @@ def hub(make_hub: MakeHub) -> Hub:
     for role in (WORKER, DELIVERIES, BEAT):
         hub.start(role)
     return hub
-
-
-@pytest.fixture(scope="module")
-def url(hub: Hub) -> str:
-    return start_web(hub)
-
-
-@pytest.fixture
-def caller(hub: Hub, url: str, customer: Customer) -> Caller:
-    return Caller(url, hub.application("make_key", account=customer.id))
 
 
 def lines(hub: Hub, role: str, event: str) -> list[dict[str, Any]]:

@@ -16,7 +16,6 @@ import pytest
 from scripts.local.roles import BEAT, DELIVERIES, WORKER
 from tests.acceptance.conftest import MakeHub
 from tests.acceptance.hub import Hub
-from tests.acceptance.web import start_web
 from tests.receivers.hostile import Conversation, HostileReceiver, Received
 from webhookhub.client import Client, Delivery
 
@@ -127,11 +126,6 @@ def hub(make_hub: MakeHub) -> Hub:
     for role in (WORKER, DELIVERIES, BEAT):
         hub.start(role)
     return hub
-
-
-@pytest.fixture(scope="module")
-def url(hub: Hub) -> str:
-    return start_web(hub)
 
 
 @pytest.fixture
