@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from threading import Barrier
@@ -183,6 +184,27 @@ def test_a_clock_of_this_process_that_is_wrong_claims_nothing_early(
     monkeypatch.setattr("time.time", lambda: 4e9)
     monkeypatch.setattr("time.time_ns", lambda: 4 * 10**18)
     assert claim(identifiers) == []
+
+
+def test_among_many_deliveries_a_claim_finds_its_own_by_their_ids(subscription: Subscription) -> None:
+    identifiers = make_pending(subscription, 100)
+    with connection.cursor() as cursor:
+        # A table and statistics as they are where nearly everything was delivered.
+        cursor.execute(
+            """INSERT INTO webhookhub_delivery
+                      (id, event_id, subscription_id, account_id, trigger, status, attempt_count, due_at, expires_at,
+                       failure_reason, last_outcome)
+               SELECT overlay(id::text PLACING to_char(number, 'FM000000000000') FROM 25)::uuid, event_id, subscription_id,
+                      account_id, 'event', 'delivered', 1, due_at, expires_at, '', 'delivered'
+                 FROM webhookhub_delivery, generate_series(1, 500) AS number"""
+        )
+        cursor.execute("ANALYZE webhookhub_delivery")
+    with connection.execute_wrapper(explain := Explain()):
+        assert len(claim(identifiers)) == 100
+    (plan,) = explain.plans
+    assert "Seq Scan" not in plan
+    assert re.search(r"Index Cond: .*\bid = ANY \(", plan), "each delivery by its id"
+    assert re.search(r"Index Cond: .*\bid = claimed.event_id\)", plan), "each event by its id"
 
 
 def test_a_claim_is_one_statement_on_the_partitions_of_its_time(subscription: Subscription) -> None:
