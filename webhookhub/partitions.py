@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg2 import sql
+from psycopg2.errors import LockNotAvailable
 
 from webhookhub.ids import first_id_at
+
+logger = logging.getLogger("webhookhub.partitions")
 
 # A week: retention is exact enough, and a statement that cannot prune meets half a dozen partitions, not a hundred.
 PARTITION_DAYS = 7
@@ -16,15 +22,22 @@ PARTITION_DAYS = 7
 AHEAD = timedelta(days=8)
 # Ids are drawn by many clocks; one that lags by a day must still find its partition.
 BEHIND = timedelta(days=1)
+# Whoever waits for a table has everybody else wait behind: a backup or a report may read it for hours. The next run tries again.
+LONGEST_WAIT_MS = 500
 _GRID_START = datetime(2020, 1, 6, tzinfo=UTC)
 
 
 def create_partitions(table: str, *, now: datetime) -> list[str]:
-    """Make the partitions of `table` that hold BEHIND before `now` to AHEAD of it; returns the names of the new ones."""
-    missing = missing_partitions(table, now - BEHIND, now + AHEAD)
-    for name, start in missing.items():
-        _make_partition(table, name, start)
-    return list(missing)
+    """Make the partitions of `table` that hold BEHIND before `now` to AHEAD of it; returns the names of the new ones.
+
+    Where somebody reads the table for longer than LONGEST_WAIT_MS, the others are left for the next time.
+    """
+    made = []
+    with _leaving_what_is_in_use(table):
+        for name, start in missing_partitions(table, now - BEHIND, now + AHEAD).items():
+            _make_partition(table, name, start)
+            made.append(name)
+    return made
 
 
 def missing_partitions(table: str, first: datetime, last: datetime) -> dict[str, datetime]:
@@ -41,7 +54,7 @@ def _make_partition(table: str, name: str, start: datetime) -> None:
     """
     bounds = [str(first_id_at(start)), str(first_id_at(start + timedelta(days=PARTITION_DAYS)))]
     names = {"name": sql.Identifier(name), "table": sql.Identifier(table), "rest": sql.Identifier(f"{table}_default")}
-    with transaction.atomic(), connection.cursor() as cursor:
+    with _changing_tables() as cursor:
         # Nobody may add to the default partition between the move and the attachment.
         cursor.execute(sql.SQL("LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE").format(**names))
         cursor.execute(
@@ -69,14 +82,36 @@ def _storage(table: str) -> sql.SQL:
 
 
 def drop_partitions(table: str, *, before: datetime) -> list[str]:
-    """Drop the partitions of `table` whose last moment lies before `before`; returns their names."""
+    """Drop the partitions of `table` whose last moment lies before `before`; returns their names.
+
+    Where somebody reads the table for longer than LONGEST_WAIT_MS, the others are left for the next time.
+    """
     dropped = []
-    for name, start in _partitions(table):
-        if start + timedelta(days=PARTITION_DAYS) <= before:
-            with connection.cursor() as cursor:
-                cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
-            dropped.append(name)
+    with _leaving_what_is_in_use(table):
+        for name, start in _partitions(table):
+            if start + timedelta(days=PARTITION_DAYS) <= before:
+                with _changing_tables() as cursor:
+                    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
+                dropped.append(name)
     return dropped
+
+
+@contextmanager
+def _changing_tables() -> Iterator[Any]:
+    """A cursor in a transaction of its own that waits for no lock for long."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LONGEST_WAIT_MS}ms"])
+        yield cursor
+
+
+@contextmanager
+def _leaving_what_is_in_use(table: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        logger.warning("table in use", extra={"table": table})
 
 
 def default_is_empty(table: str) -> bool:

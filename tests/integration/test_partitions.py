@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg2
 import pytest
 from django.db import connection, transaction
 
@@ -132,6 +133,26 @@ def test_after_weeks_without_maintenance_rows_move_to_the_partitions_that_they_s
     assert partition_of(stray) == "webhookhub_event_default"
     partitions.maintain(later)
     assert partition_of(stray) != "webhookhub_event_default"
+
+
+def test_what_somebody_reads_is_left_for_the_next_time_and_nobody_waits_behind(
+    monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("webhookhub.partitions.LONGEST_WAIT_MS", 20)
+    later = datetime.now(UTC) + timedelta(days=40)
+    before = days("webhookhub_event")
+    reader = psycopg2.connect(**connection.get_connection_params())
+    try:
+        # As a backup does, and a report.
+        reader.cursor().execute("LOCK TABLE webhookhub_event IN ACCESS SHARE MODE")
+        assert create_partitions("webhookhub_event", now=later) == []
+        assert drop_partitions("webhookhub_event", before=later) == []
+    finally:
+        reader.close()
+    assert days("webhookhub_event") == before
+    assert [record.message for record in log.records] == ["table in use"] * 2
+    assert create_partitions("webhookhub_event", now=later)
+    assert drop_partitions("webhookhub_event", before=later)
 
 
 def test_maintenance_with_nothing_to_do_does_nothing(log: pytest.LogCaptureFixture) -> None:
