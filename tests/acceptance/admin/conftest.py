@@ -63,7 +63,8 @@ class Complaints:
             self.heard.append(f"answered {response.status}: {response.url}")
 
 
-@pytest.fixture(scope="session")
+# Not for longer: while it is open an event loop runs in this thread, in which Django refuses to ask the database.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     executable = require_chromium()
     with sync_playwright() as playwright:
