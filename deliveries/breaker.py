@@ -7,29 +7,32 @@ Nothing of this is asked while deliveries are claimed, sent or recorded. Of two 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from deliveries import circuit as rule
-from deliveries.admit import CROWDED
-from deliveries.circuit import Change, Counted, Fate, Open, Recover, Rules, Step
+from deliveries.circuit import Change, Counted, Fate, Open, Recover, Rules, Step, Timed
+from deliveries.fates import read_fates, read_step_fates
 from deliveries.figure_models import WHOLE_HUB
 from deliveries.hold import CIRCUITS_LOCK, release_step
-from deliveries.models import CONCURRENCY_LIMITED, RATE_LIMITED, Delivery, DeliveryAttempt, Status
-from deliveries.outcome import OutcomeCode
 from subscriptions.models import HOLDING_STATES, Circuit, CircuitState, Subscription
 from webhookhub import ids
 from webhookhub.conf import HubSettings, hub_settings
-from webhookhub.ids import attempt_id
 
 logger = logging.getLogger("webhookhub.circuit")
 
-# What a released delivery shows as its last outcome until it is attempted.
-_UNATTEMPTED = ("", CROWDED, RATE_LIMITED, CONCURRENCY_LIMITED)
+
+class _Figures(NamedTuple):
+    """What was recorded of an endpoint within the window."""
+
+    counted: Counted
+    """Since its circuit closed."""
+    timed: Timed
 
 
 @dataclass(slots=True)
@@ -40,6 +43,8 @@ class _Round:
     rules: Rules
     breaker: str
     circuits: dict[UUID, Circuit]
+    figures: dict[UUID, _Figures]
+    """Of those endpoints that failed, or took long."""
     changed: dict[UUID, Circuit] = field(default_factory=dict)
     """Those that are to be written."""
 
@@ -55,13 +60,16 @@ def judge() -> int:
         if now is None:
             return 0
         settings = hub_settings()
+        rules = read_rules(settings)
         circuits = {one.subscription_id: one for one in Circuit.objects.all()}
-        this = _Round(now=now, rules=read_rules(settings), breaker=settings.circuit_breaker, circuits=circuits)
+        figures = _read_figures(now, rules)
+        this = _Round(now=now, rules=rules, breaker=settings.circuit_breaker, circuits=circuits, figures=figures)
         before = {identifier: one.state for identifier, one in circuits.items()}
         _judge_traffic(this)
         _judge_probes(this)
         _judge_steps(this)
         _send_probes(this)
+        _judge_speed(this)
         _write(this)
     for identifier, one in this.changed.items():
         if before.get(identifier, CircuitState.CLOSED) != one.state:
@@ -78,6 +86,7 @@ def read_rules(settings: HubSettings) -> Rules:
         least_unaccepted=settings.circuit_least_unaccepted,
         probe_wait=timedelta(seconds=settings.circuit_probe_seconds),
         longest_probe_wait=timedelta(seconds=settings.circuit_longest_probe_seconds),
+        slow_after=timedelta(seconds=settings.slow_endpoint_seconds),
     )
 
 
@@ -113,20 +122,19 @@ def _failing(this: _Round) -> Iterator[tuple[UUID, Open]]:
     """The closed circuits that should be open."""
     if this.breaker == "off":
         return
-    with connection.cursor() as cursor:
-        cursor.execute(_FAILING, {"since": this.now - this.rules.window, "whole_hub": WHOLE_HUB})
-        rows = cursor.fetchall()
-    for identifier, attempts, accepted in rows:
+    for identifier, figures in this.figures.items():
         known = this.circuits.get(identifier)
+        if known is not None and known.state not in (CircuitState.CLOSED, CircuitState.WOULD_OPEN):
+            continue
         openings = 0 if known is None else known.openings
-        change = rule.judge_traffic(Counted(attempts, accepted), openings=openings, now=this.now, rules=this.rules)
+        change = rule.judge_traffic(figures.counted, openings=openings, now=this.now, rules=this.rules)
         if change is not None:
             yield identifier, change
 
 
 def _judge_probes(this: _Round) -> None:
     probed = this.of(CircuitState.HALF_OPEN)
-    fates = _read_fates({(one.probe_id, one.probe_attempt) for one in probed if one.probe_id and one.probe_attempt})
+    fates = read_fates({(one.probe_id, one.probe_attempt) for one in probed if one.probe_id and one.probe_attempt})
     for one in probed:
         fate = fates.get(one.probe_id, Fate.VOID)
         change = rule.judge_probe(fate, reason=one.reason, openings=one.openings, now=this.now, rules=this.rules)
@@ -134,27 +142,9 @@ def _judge_probes(this: _Round) -> None:
             _apply(this, one, change)
 
 
-def _read_fates(probes: Iterable[tuple[UUID, int]]) -> dict[UUID | None, Fate]:
-    """What became of each of these attempts of deliveries. An attempt that is on record says it, whatever happened since."""
-    attempts = {attempt_id(*probe): probe[0] for probe in probes}
-    fates: dict[UUID | None, Fate] = {}
-    if not attempts:
-        return fates
-    rows = Delivery.objects.filter(id__in=attempts.values()).values_list("id", "status", "claimed_at")
-    for identifier, status, claimed_at in rows:
-        is_outstanding = claimed_at is not None or status == Status.PENDING
-        fates[identifier] = Fate.UNKNOWN if is_outstanding else Fate.VOID
-    for identifier, outcome in DeliveryAttempt.objects.filter(id__in=attempts).values_list("id", "outcome"):
-        fates[attempts[identifier]] = _FATES.get(outcome, Fate.REFUSED)
-    return fates
-
-
-_FATES = {OutcomeCode.DELIVERED.value: Fate.ACCEPTED, OutcomeCode.WORKER_LOST.value: Fate.VOID}
-
-
 def _judge_steps(this: _Round) -> None:
     recovering = this.of(CircuitState.RECOVERING)
-    fates = _read_step_fates(identifier for one in recovering for identifier in one.step_ids)
+    fates = read_step_fates(identifier for one in recovering for identifier in one.step_ids)
     for one in recovering:
         if one.subscription_id in this.changed:
             continue
@@ -167,27 +157,6 @@ def _judge_steps(this: _Round) -> None:
             _apply(this, one, change)
 
 
-def _read_step_fates(delivery_ids: Iterable[UUID]) -> dict[UUID, Fate]:
-    rows = Delivery.objects.filter(id__in=list(delivery_ids))
-    return {
-        identifier: _step_fate(status, last_outcome, is_claimed=claimed_at is not None)
-        for identifier, status, last_outcome, claimed_at in rows.values_list(
-            "id", "status", "last_outcome", "claimed_at"
-        )
-    }
-
-
-def _step_fate(status: str, last_outcome: str, *, is_claimed: bool) -> Fate:
-    if status == Status.DELIVERED:
-        return Fate.ACCEPTED
-    if is_claimed:
-        return Fate.UNKNOWN
-    if last_outcome in _UNATTEMPTED:
-        return Fate.UNKNOWN if status == Status.PENDING else Fate.VOID
-    is_refused = status in (Status.PENDING, Status.FAILED) and last_outcome != OutcomeCode.WORKER_LOST
-    return Fate.REFUSED if is_refused else Fate.VOID
-
-
 def _send_probes(this: _Round) -> None:
     due = [one for one in this.of(CircuitState.OPEN) if one.probe_at is not None and one.probe_at <= this.now]
     held = _with_held({one.subscription_id for one in due})
@@ -198,6 +167,35 @@ def _send_probes(this: _Round) -> None:
             one.state = CircuitState.HALF_OPEN
             one.probe_id, one.probe_attempt = probe.id, probe.attempt_count + 1
             this.changed[one.subscription_id] = one
+
+
+def _judge_speed(this: _Round) -> None:
+    """Have endpoints that take long told through a queue of their own, and those that do no more through that of all."""
+    known = {identifier for identifier, one in this.circuits.items() if one.is_slow}
+    for identifier in this.figures.keys() | known:
+        timed = this.figures[identifier].timed if identifier in this.figures else Timed(0, 0)
+        is_slow = rule.judge_speed(timed, was_slow=identifier in known, rules=this.rules)
+        if is_slow is not (identifier in known):
+            one = this.circuits.get(identifier) or Circuit(
+                subscription_id=identifier, state=CircuitState.CLOSED, since=this.now
+            )
+            one.is_slow = is_slow
+            this.circuits[identifier] = this.changed[identifier] = one
+            logger.info("speed", extra={"subscription": ids.show("subscription", identifier), "is_slow": is_slow})
+
+
+def _read_figures(now: datetime, rules: Rules) -> dict[UUID, _Figures]:
+    parameters: dict[str, Any] = {
+        "since": now - rules.window,
+        "whole_hub": WHOLE_HUB,
+        "long_ms": rules.slow_after / timedelta(milliseconds=2),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FIGURES, parameters)
+        return {
+            identifier: _Figures(Counted(attempts, accepted), Timed(timed, total_ms))
+            for identifier, attempts, accepted, timed, total_ms in cursor.fetchall()
+        }
 
 
 def _with_held(subscription_ids: set[UUID]) -> set[UUID]:
@@ -243,8 +241,9 @@ def _write(this: _Round) -> None:
         unique_fields=["subscription"],
         update_fields=columns,
     )
-    if any(one.since < this.now - this.rules.window for one in this.of(CircuitState.CLOSED)):
-        Circuit.objects.filter(state=CircuitState.CLOSED, since__lt=this.now - this.rules.window).delete()
+    if any(one.since < this.now - this.rules.window and not one.is_slow for one in this.of(CircuitState.CLOSED)):
+        old = Circuit.objects.filter(state=CircuitState.CLOSED, since__lt=this.now - this.rules.window, is_slow=False)
+        old.delete()
 
 
 def _log(one: Circuit) -> None:
@@ -260,16 +259,19 @@ _EXPLAINED = (*HOLDING_STATES, CircuitState.WOULD_OPEN)
 
 # What was counted before a circuit closed does not count against it: those minutes that began before are left out. An attempt
 # whose worker was lost says nothing of its endpoint.
-_FAILING = """
-    SELECT failing.subscription_id, attempts, accepted
-      FROM (SELECT figures.subscription_id, sum(attempts - lost)::bigint AS attempts, sum(accepted)::bigint AS accepted
+_FIGURES = """
+    SELECT recorded.*
+      FROM (SELECT figures.subscription_id,
+                   coalesce(sum(attempts - lost) FILTER (WHERE counts), 0)::bigint AS attempts,
+                   coalesce(sum(accepted) FILTER (WHERE counts), 0)::bigint AS accepted,
+                   sum(timed)::bigint AS timed, sum(total_ms) AS total_ms
               FROM webhookhub_figures_minute AS figures
               LEFT JOIN webhookhub_circuit AS circuit ON circuit.subscription_id = figures.subscription_id
+             CROSS JOIN LATERAL (SELECT circuit.state IS DISTINCT FROM 'closed' OR starts_at > circuit.since) AS its (counts)
              WHERE starts_at > %(since)s AND figures.subscription_id <> %(whole_hub)s
-               AND (circuit.subscription_id IS NULL OR circuit.state = 'would_open' OR circuit.state = 'closed' AND starts_at > circuit.since)
              GROUP BY figures.subscription_id
-            HAVING sum(attempts - lost) > sum(accepted)) AS failing
-      JOIN webhookhub_subscription AS subscription ON subscription.id = failing.subscription_id
+            HAVING sum(attempts - lost) > sum(accepted) OR sum(total_ms) >= %(long_ms)s * sum(timed)) AS recorded
+      JOIN webhookhub_subscription AS subscription ON subscription.id = recorded.subscription_id
      WHERE enabled AND paused_at IS NULL
 """
 _WITH_HELD = """

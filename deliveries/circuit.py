@@ -27,6 +27,8 @@ class Rules:
     """So many without one success say it all."""
     probe_wait: timedelta
     longest_probe_wait: timedelta
+    slow_after: timedelta
+    """What an attempt takes on average where an endpoint is slow."""
 
 
 class Counted(NamedTuple):
@@ -34,6 +36,13 @@ class Counted(NamedTuple):
 
     attempts: int
     accepted: int
+
+
+class Timed(NamedTuple):
+    """How long an endpoint's attempts within the window took."""
+
+    attempts: int
+    total_ms: float
 
 
 class Fate(Enum):
@@ -79,6 +88,16 @@ def judge_traffic(counted: Counted, *, openings: int, now: datetime, rules: Rule
     """Whether what was recorded opens a circuit that is closed. `openings`: how often it opened lately."""
     reason = _objection(counted, rules)
     return None if reason is None else _open(reason, openings, now, rules)
+
+
+def judge_speed(timed: Timed, *, was_slow: bool, rules: Rules) -> bool:
+    """Whether an endpoint is slow. One that was has to be twice as fast to be so no more: none goes back and forth."""
+    if not timed.attempts:
+        return False
+    mean = timedelta(milliseconds=timed.total_ms / timed.attempts)
+    if was_slow:
+        return mean >= rules.slow_after / 2
+    return timed.attempts >= rules.least_unaccepted and mean >= rules.slow_after
 
 
 def judge_probe(fate: Fate, *, reason: str, openings: int, now: datetime, rules: Rules) -> Change | None:

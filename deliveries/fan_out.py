@@ -60,13 +60,19 @@ def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
         events = _take(event_ids)
         wanted = _find_subscribers(events)
         deliveries = [_delivery(event, subscriber) for event in events for subscriber in wanted[event.id]]
+        slow = {subscriber.id for subscribers in wanted.values() for subscriber in subscribers if subscriber.is_slow}
         for start in range(0, len(deliveries), ROWS_A_STATEMENT):
             _insert(deliveries[start : start + ROWS_A_STATEMENT])
         _finish([event.id for event in events])
-    if deliveries:
-        doorbell.ring(DELIVER_TASK, [delivery.id for delivery in deliveries], queue=doorbell.DELIVERIES)
+    _ring([delivery.id for delivery in deliveries if delivery.subscription_id not in slow], doorbell.DELIVERIES)
+    _ring([delivery.id for delivery in deliveries if delivery.subscription_id in slow], doorbell.SLOW_DELIVERIES)
     logger.info("fanned out", extra={"events": len(events), "deliveries": len(deliveries)})
     return FannedOut(events=len(events), deliveries=len(deliveries))
+
+
+def _ring(delivery_ids: Sequence[UUID], queue: str) -> None:
+    if delivery_ids:
+        doorbell.ring(DELIVER_TASK, delivery_ids, queue=queue)
 
 
 def _take(rung: Sequence[UUID]) -> list[_Event]:

@@ -106,9 +106,11 @@ class InlineFanOut:
 
 
 def _find_few(index: SubscriptionIndex, row: EventRow) -> list[Subscriber] | None:
-    """Who wants it; None where that are many, or it takes its data to know."""
+    """Who wants it; None where that are many, or it takes its data to know, or one is slow and has a queue of its own."""
     found = index.match(event_type=row.type, entity_type=row.entity_type, action=row.action)
-    return None if len(found) > MOST_DELIVERIES or index.asks_for_data(found) else found
+    if len(found) > MOST_DELIVERIES or index.asks_for_data(found) or any(one.is_slow for one in found):
+        return None
+    return found
 
 
 def _wanted(event_id: UUID, subscriber: Subscriber) -> dict[str, Any]:

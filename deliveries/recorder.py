@@ -7,7 +7,8 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from uuid import UUID
 
 from django.db import connection
 
@@ -51,7 +52,8 @@ class Recorder:
     def _run(self) -> None:
         try:
             while group := self._next_group():
-                ring_for(record_landings(group, rng=self._rng))
+                slow = {one.flight.claim.delivery_id for one in group if one.flight.endpoint.is_slow}
+                ring_for(record_landings(group, rng=self._rng), slow=slow)
                 leave_places(landing.flight for landing in group)
         finally:
             connection.close()
@@ -91,8 +93,10 @@ def group_retries(retries: Iterable[NearRetry]) -> dict[float, list[NearRetry]]:
     return groups
 
 
-def ring_for(retries: Iterable[NearRetry]) -> None:
-    """Ring for retries whose task is gone."""
+def ring_for(retries: Iterable[NearRetry], *, slow: Set[UUID] = frozenset()) -> None:
+    """Ring for retries whose task is gone; `slow` are the deliveries of endpoints that have a queue of their own."""
     for countdown_seconds, group in group_retries(retries).items():
-        identifiers = [retry.delivery_id for retry in group]
-        doorbell.ring(DELIVER_TASK, identifiers, queue=doorbell.DELIVERIES, countdown_seconds=countdown_seconds)
+        identifiers = {retry.delivery_id for retry in group}
+        for ids, ringing in ((identifiers - slow, doorbell.DELIVERIES), (identifiers & slow, doorbell.SLOW_DELIVERIES)):
+            if ids:
+                doorbell.ring(DELIVER_TASK, sorted(ids), queue=ringing, countdown_seconds=countdown_seconds)

@@ -56,6 +56,8 @@ class Woken(NamedTuple):
     expires_at: datetime
     last_outcome: str
     trigger: str
+    is_slow: bool | None
+    """Whether its endpoint is; None where nobody knows it to be."""
 
 
 def sweep() -> Counter[str]:
@@ -105,7 +107,7 @@ def _ring(due: Sequence[Woken]) -> bool:
     may_ring_more = True
     for queue in (doorbell.DELIVERIES, doorbell.SLOW_DELIVERIES):
         is_slow = queue == doorbell.SLOW_DELIVERIES
-        identifiers = [row.id for row in due if (row.last_outcome == CROWDED) is is_slow]
+        identifiers = [row.id for row in due if (row.last_outcome == CROWDED or bool(row.is_slow)) is is_slow]
         if not identifiers:
             continue
         if _is_long(queue):
@@ -199,7 +201,9 @@ _WAKE_DELIVERIES = f"""
          WHERE delivery.id = woken.id
      RETURNING delivery.id, verdict, subscription_id, account_id, attempt_count, claimed_at, expires_at, last_outcome, trigger
     ), tallied AS ({COUNT_FAILED.format(failed="moved WHERE verdict = 'expired'")})
-    SELECT moved.id, verdict, subscription_id, subscription.version, attempt_count, claimed_at, now(), expires_at, last_outcome,
-           trigger
-      FROM moved LEFT JOIN webhookhub_subscription AS subscription ON subscription.id = subscription_id
+    SELECT moved.id, verdict, moved.subscription_id, subscription.version, attempt_count, claimed_at, now(), expires_at, last_outcome,
+           trigger, circuit.is_slow
+      FROM moved
+      LEFT JOIN webhookhub_subscription AS subscription ON subscription.id = moved.subscription_id
+      LEFT JOIN webhookhub_circuit AS circuit ON circuit.subscription_id = moved.subscription_id
 """  # noqa: S608 - only texts of our modules

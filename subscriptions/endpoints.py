@@ -55,6 +55,8 @@ class Endpoint:
     rate_limit_per_second: int | None = None
     concurrency_limit: int | None = None
     open_circuit: OpenCircuit | None = None
+    is_slow: bool = False
+    """Whether its deliveries have a queue of their own, as it takes long to answer."""
 
     @property
     def is_limited(self) -> bool:
@@ -117,6 +119,7 @@ def _endpoint(row: Subscription) -> Endpoint:
 
 
 def _usable_endpoint(row: Subscription) -> Endpoint:
+    circuit: Circuit | None = getattr(row, "circuit", None)
     newest_first = sorted(row.secrets.all(), key=lambda secret: secret.created_at, reverse=True)
     return Endpoint(
         subscription_id=row.id,
@@ -134,12 +137,12 @@ def _usable_endpoint(row: Subscription) -> Endpoint:
         ),
         rate_limit_per_second=row.rate_limit_per_second,
         concurrency_limit=row.concurrency_limit,
-        open_circuit=_open_circuit(row),
+        open_circuit=_open_circuit(circuit),
+        is_slow=circuit is not None and circuit.is_slow,
     )
 
 
-def _open_circuit(row: Subscription) -> OpenCircuit | None:
-    circuit: Circuit | None = getattr(row, "circuit", None)
+def _open_circuit(circuit: Circuit | None) -> OpenCircuit | None:
     if circuit is None or not circuit.is_holding:
         return None
     return OpenCircuit(probe_id=circuit.probe_id, probe_attempt=circuit.probe_attempt)

@@ -33,6 +33,8 @@ class Subscriber:
 
     id: UUID
     expires_after: timedelta
+    is_slow: bool = False
+    """Whether its deliveries have a queue of their own."""
     filter: Filter | None = None
     """Which data it wants; None: any."""
 
@@ -110,9 +112,16 @@ def load_indexes(account_ids: Iterable[UUID]) -> dict[UUID, SubscriptionIndex]:
 def _build_index(account_id: UUID, version: int) -> SubscriptionIndex:
     index = SubscriptionIndex(version)
     rows = Subscription.objects.filter(account_id=account_id, enabled=True).values_list(
-        "id", "event_types", "entity_type", "action", "profile__expires_after_seconds", "overrides", "payload_filter"
+        "id",
+        "event_types",
+        "entity_type",
+        "action",
+        "profile__expires_after_seconds",
+        "overrides",
+        "payload_filter",
+        "circuit__is_slow",
     )
-    for identifier, patterns, entity_type, action, profile_seconds, overrides, stored_filter in rows:
+    for identifier, patterns, entity_type, action, profile_seconds, overrides, stored_filter, is_slow in rows:
         try:
             payload_filter = None if stored_filter is None else parse_filter(stored_filter)
         except PayloadFilterError as error:
@@ -121,7 +130,9 @@ def _build_index(account_id: UUID, version: int) -> SubscriptionIndex:
             logger.error("unusable filter", extra=extra)
             continue
         expires_after = timedelta(seconds=expires_after_seconds(overrides, profile_seconds))
-        subscriber = Subscriber(id=identifier, expires_after=expires_after, filter=payload_filter)
+        subscriber = Subscriber(
+            id=identifier, expires_after=expires_after, is_slow=bool(is_slow), filter=payload_filter
+        )
         index.add(subscriber, patterns=patterns, entity=(entity_type, action))
     return index
 

@@ -211,6 +211,9 @@ class Circuit(models.Model):
     probe_at = models.DateTimeField(null=True, help_text="When the next probe may go.")
     probe_id = models.UUIDField(null=True, help_text="The delivery that is let through ...")
     probe_attempt = models.PositiveIntegerField(null=True, help_text="... and the number of its attempt that is.")
+    is_slow = models.BooleanField(
+        default=False, help_text="Whether its endpoint takes long to answer: its deliveries have a queue of their own."
+    )
     step_size = models.PositiveIntegerField(default=0, help_text="Deliveries that were to be released last.")
     step_ids = ArrayField(models.UUIDField(), default=list, help_text="Those that were.")
 

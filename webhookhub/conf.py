@@ -153,6 +153,12 @@ class HubSettings(BaseModel):
         gt=0,
         description="Seconds between two probes at the most: so much later an endpoint is found to be back, at the worst.",
     )
+    slow_endpoint_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds that an endpoint's attempts take on average, over the breaker's window, from which on its deliveries go "
+        "through the queue `deliveries.slow`; below half of it they come back.",
+    )
     retention_days: int = Field(
         default=30, ge=1, description="Days for which events, deliveries and attempts are kept."
     )

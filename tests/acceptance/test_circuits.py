@@ -184,6 +184,28 @@ def test_kill_9_of_the_worker_with_the_probe_leaves_no_circuit_stuck(hub: Hub, c
     customer.check_story(on_wire_at_fault=1)
 
 
+def test_an_endpoint_that_takes_long_is_told_by_workers_of_its_own(
+    make_hub: MakeHub, recorder: RecordingReceiver
+) -> None:
+    hub = start(make_hub(WEBHOOKHUB_SLOW_ENDPOINT_SECONDS="0.2", WEBHOOKHUB_CIRCUIT_LEAST_UNACCEPTED=str(LEAST)))
+    customer = Customer(hub, recorder)
+    slow, prompt = customer.subscribe(Answer(delay_seconds=0.5)), customer.subscribe()
+    with hub.deliverers():
+        customer.emit(LEAST)
+        hub.wait_until(
+            lambda: hub.query("SELECT 1 FROM webhookhub_circuit WHERE subscription_id = %s AND is_slow", slow.id),
+            "an endpoint that is known to be slow",
+        )
+        customer.wait_until_settled()
+    with hub.deliverers(1, "-Q", "deliveries"):
+        customer.emit(20)
+        hub.wait_until(lambda: len(prompt.requests) == LEAST + 20, "the others told")
+        assert len(slow.requests) == LEAST
+        with hub.deliverers(1, "-Q", "deliveries.slow"):
+            customer.wait_until_settled()
+    customer.check_story()
+
+
 def test_a_dry_run_holds_nothing(dry_hub: Hub, recorder: RecordingReceiver) -> None:
     customer = Customer(dry_hub, recorder)
     with dry_hub.deliverers(2):

@@ -54,8 +54,8 @@ def fail(subscription: Subscription, count: int = LEAST) -> list[UUID]:
     return identifiers
 
 
-def open_circuit(subscription: Subscription) -> None:
-    fail(subscription)
+def open_circuit(subscription: Subscription, failures: int = LEAST) -> None:
+    fail(subscription, failures)
     judge()
     assert read(subscription).state == CircuitState.OPEN
 
@@ -237,7 +237,7 @@ def test_a_probe_that_fails_opens_the_circuit_again_for_twice_as_long(subscripti
 def test_a_probe_that_arrives_closes_the_circuit_and_what_failed_before_counts_no_more(
     subscription: Subscription,
 ) -> None:
-    open_circuit(subscription)
+    open_circuit(subscription, failures=30)
     hold(subscription, 3)
     let_probe_come(subscription)
     assert send_all(200) == 1

@@ -18,7 +18,9 @@ from deliveries.circuit import (
     Recover,
     Rules,
     Step,
+    Timed,
     judge_probe,
+    judge_speed,
     judge_step,
     judge_traffic,
     probe_wait,
@@ -32,6 +34,7 @@ RULES = Rules(
     least_unaccepted=10,
     probe_wait=timedelta(seconds=30),
     longest_probe_wait=timedelta(minutes=10),
+    slow_after=timedelta(seconds=2),
 )
 COUNTS = st.integers(min_value=0, max_value=2000)
 
@@ -73,6 +76,25 @@ def test_an_endpoint_that_fails_again_is_left_alone_for_twice_as_long_up_to_a_li
     openings: int, wait_seconds: float
 ) -> None:
     assert probe_wait(openings, RULES) == seconds(wait_seconds)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "mean_ms", "was_slow", "is_slow"),
+    [
+        (0, 0, False, False),
+        (0, 0, True, False),  # nothing is sent to it: nobody knows it to be slow
+        (9, 5_000, False, False),  # too few to say
+        (10, 1_999, False, False),
+        (10, 2_000, False, True),
+        (10, 1_000, True, True),  # not twice as fast
+        (10, 999, True, False),
+        (1, 1_000, True, True),
+    ],
+)
+def test_an_endpoint_is_slow_from_the_limit_on_until_it_is_twice_as_fast(
+    attempts: int, mean_ms: float, was_slow: bool, is_slow: bool
+) -> None:
+    assert judge_speed(Timed(attempts, attempts * mean_ms), was_slow=was_slow, rules=RULES) is is_slow
 
 
 @pytest.mark.parametrize(
