@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -126,7 +126,8 @@ def _failing(this: _Round) -> Iterator[tuple[UUID, Open]]:
         known = this.circuits.get(identifier)
         if known is not None and known.state not in (CircuitState.CLOSED, CircuitState.WOULD_OPEN):
             continue
-        openings = 0 if known is None else known.openings
+        is_recent = known is not None and known.since > this.now - this.rules.window
+        openings = known.openings if known is not None and is_recent else 0
         change = rule.judge_traffic(figures.counted, openings=openings, now=this.now, rules=this.rules)
         if change is not None:
             yield identifier, change
@@ -176,8 +177,9 @@ def _judge_speed(this: _Round) -> None:
         timed = this.figures[identifier].timed if identifier in this.figures else Timed(0, 0)
         is_slow = rule.judge_speed(timed, was_slow=identifier in known, rules=this.rules)
         if is_slow is not (identifier in known):
+            # What was counted in the window still counts against one whose circuit never opened.
             one = this.circuits.get(identifier) or Circuit(
-                subscription_id=identifier, state=CircuitState.CLOSED, since=this.now
+                subscription_id=identifier, state=CircuitState.CLOSED, since=this.now - this.rules.window
             )
             one.is_slow = is_slow
             this.circuits[identifier] = this.changed[identifier] = one
@@ -222,6 +224,8 @@ def _apply(this: _Round, one: Circuit, change: Change) -> None:
             one.step_ids = [released.id for released in release_step(one.subscription_id, step_size)]
             if not one.step_ids:
                 _close(this, one)
+        case _:
+            assert_never(change)
 
 
 def _close(this: _Round, one: Circuit) -> None:
