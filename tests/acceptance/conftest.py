@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import count
+from itertools import count, cycle
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
@@ -35,6 +35,8 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 MakeHub = Callable[..., Hub]
 _numbers = count(1)
+# A Valkey has 16. The first ones are for tests that use it without a hub of ours.
+_valkey_databases = cycle(range(2, 16))
 
 
 @pytest.fixture(scope="session")
@@ -114,13 +116,16 @@ def delete_queues(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def make_hub(servers: LocalServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHub]:
-    """Makes hubs without processes, each with a database of its own; on the servers' Valkey or another broker, emptied."""
+    """Makes hubs without processes, each with a database and a broker of its own, emptied.
+
+    Several hubs of a module are alive at once: on one broker, the workers of one would take the messages of another.
+    """
     with ExitStack() as hubs:
 
         def make(*, broker_url: str | None = None, app: str = "config", **settings: str) -> Hub:
             folder = tmp_path_factory.mktemp("hub")
             database_url = hubs.enter_context(copied_database(servers))
-            broker_url = broker_url or servers.broker_url
+            broker_url = broker_url or f"{servers.broker_url.rpartition('/')[0]}/{next(_valkey_databases)}"
             empty_broker(broker_url)
             hub = Hub(folder=folder, database_url=database_url, broker_url=broker_url, app=app, **settings)
             return hubs.enter_context(hub)
@@ -147,7 +152,7 @@ def empty_broker(url: str) -> None:
         delete_queues(url)
         return
     with redis.Redis.from_url(url) as client:
-        client.flushall()
+        client.flushdb()
 
 
 @pytest.fixture(scope="module")

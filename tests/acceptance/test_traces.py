@@ -12,7 +12,7 @@ from scripts.local.servers import ValkeyServer
 from scripts.local.state import temporary_state
 from tests.acceptance.conftest import MakeHub
 from tests.acceptance.customer import Customer
-from tests.acceptance.hub import Hub
+from tests.acceptance.hub import DEADLINE_SECONDS, Hub
 from tests.acceptance.web import Caller, start_web
 from tests.receivers.collector import Collector, running_collector
 from tests.receivers.recording import ACCEPTED, Answer, RecordingReceiver
@@ -106,7 +106,7 @@ def check_untraced(hub: Hub, recorder: RecordingReceiver, collector: Collector) 
     customer.wait_until_settled()
     for process in [process for role in ROLES for process in hub.running(role)]:
         process.terminate()
-        process.popen.wait(20)
+        process.popen.wait(DEADLINE_SECONDS)
     assert not names(collector, event_id)
     loaded = hub.manage("shell", "--no-imports", "-c", "import sys; print('webhookhub.otel' in sys.modules)")
     assert loaded.stdout.strip() == "False"
