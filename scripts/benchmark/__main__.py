@@ -22,7 +22,7 @@ from scripts.benchmark.report import print_figures, print_machine, print_title
 from scripts.benchmark.scenario import DEADLINE_SECONDS, Bench, Figures, Scenario
 from scripts.local.console import Progress, run_command, say
 
-NAMES = ("drain", "emit", "ingest", "end-to-end", "limit", "naive", "slow", "scale", "memory", "lists")
+NAMES = ("drain", "emit", "ingest", "end-to-end", "limit", "naive", "slow", "scale", "memory", "lists", "retention")
 # What the deliveries go to listens on the loopback, which is refused otherwise.
 ALLOW_CIDRS = "127.0.0.0/8"
 # As many as a delivery worker has by default.

@@ -36,9 +36,9 @@ POLL_SECONDS = 0.2
 def run(bench: Bench, size: int) -> Figures:
     """From emit to the receiver's call: singly when idle and steadily, and in bulk."""
     clear_rows()
-    with noting_receiver(bench.folder, endpoints=bench.endpoints) as receiver, _workers(bench):
+    with noting_receiver(bench.folder, endpoints=bench.endpoints) as receiver, emitting_workers(bench):
         subscriptions = add_subscriptions(receiver.urls)
-        emitter = _Emitter(bench, subscriptions[0].account, receiver)
+        emitter = Emitter(bench, subscriptions[0].account, receiver)
         emitter.emit_bulk("warming up", min(size, WARM_UP_EVENTS))
         idle = emitter.emit_singly("emitting when idle", min(size, IDLE_EVENTS), pause=_idle_pause)
         metronome = Metronome(LOADED_PER_SECOND)
@@ -55,7 +55,8 @@ def run(bench: Bench, size: int) -> Figures:
 
 
 @contextmanager
-def _workers(bench: Bench) -> Iterator[None]:
+def emitting_workers(bench: Bench) -> Iterator[None]:
+    """All that fans out and delivers, while the block runs."""
     with ExitStack() as running:
         for role in (WORKER, DELIVERIES):
             running.enter_context(Worker(role, folder=bench.folder, processes=bench.processes))
@@ -72,7 +73,7 @@ class _Emitted:
     """At which they were committed: less than was asked for where this process could not keep up."""
 
 
-class _Emitter:
+class Emitter:
     """Emits events for every endpoint in turn, and finds out when they were received."""
 
     def __init__(self, bench: Bench, account: Account, receiver: NotingReceiver) -> None:

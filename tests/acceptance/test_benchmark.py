@@ -30,6 +30,7 @@ PROMISED = {
     "ingest": {"events_per_second", "batch_events_per_second", "plain_events_per_second"},
     "end-to-end": {"events_per_second", "backlog_growth_per_second", "idle_p50_ms", "p50_ms", "p99_ms"},
     "lists": {"deliveries_ms", "deliveries_by_status_ms", "events_ms", "slowest_ms", "slowest_admin_ms"},
+    "retention": {"p50_ms", "p99_ms", "p50_while_dropping_ms", "p99_while_dropping_ms", "p99_ratio"},
 }
 SIZE = 40
 ENDPOINTS = 4
