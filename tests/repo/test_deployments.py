@@ -29,42 +29,8 @@ MODELS = {
     "PodDisruptionBudget": "lightkube.models.policy_v1:PodDisruptionBudget",
     "Service": "lightkube.models.core_v1:Service",
 }
-# Of KEDA's documentation ("ScaledObject specification"), as far as it is used here: all values of a trigger are text.
-SCALED_OBJECT = {
-    "type": "object",
-    "required": ["apiVersion", "kind", "metadata", "spec"],
-    "properties": {
-        "apiVersion": {"const": "keda.sh/v1alpha1"},
-        "spec": {
-            "type": "object",
-            "required": ["scaleTargetRef", "triggers"],
-            "additionalProperties": False,
-            "properties": {
-                "scaleTargetRef": {"type": "object", "required": ["name"]},
-                "minReplicaCount": {"type": "integer"},
-                "maxReplicaCount": {"type": "integer"},
-                "pollingInterval": {"type": "integer"},
-                "cooldownPeriod": {"type": "integer"},
-                "fallback": {"type": "object", "required": ["failureThreshold", "replicas"]},
-                "triggers": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["type", "metadata"],
-                        "properties": {
-                            "type": {"const": "prometheus"},
-                            "metadata": {
-                                "type": "object",
-                                "required": ["serverAddress", "query", "threshold"],
-                                "additionalProperties": {"type": "string"},
-                            },
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
+# As KEDA's releases install it.
+KEDA = Path(__file__).with_name("keda_scaledobjects.yaml")
 
 
 @cache
@@ -87,10 +53,26 @@ def pod_of(role: Role) -> dict[str, Any]:
     return dict(read_objects()["Deployment", f"webhookhub-{role.name}"]["spec"]["template"]["spec"])
 
 
+@cache
+def scaled_object_schema() -> Any:
+    """Of a ScaledObject. What it does not name Kubernetes would drop without a word."""
+    (version,) = yaml.safe_load(KEDA.read_text())["spec"]["versions"]
+    return _strict(version["schema"]["openAPIV3Schema"])
+
+
+def _strict(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inside = {name: _strict(value) for name, value in schema.items()}
+    return inside | ({"additionalProperties": False} if "properties" in schema else {})
+
+
 def check(document: dict[str, Any]) -> None:
     """Raises where Kubernetes or KEDA would refuse it, or pass over a part of it."""
     if document["kind"] == "ScaledObject":
-        jsonschema.validate(document, SCALED_OBJECT)
+        jsonschema.validate(document, scaled_object_schema())
         return
     read = msgspec.convert(document, resolve_name(MODELS[document["kind"]]))
     # What it does not know it leaves out.
@@ -109,6 +91,16 @@ def test_a_manifest_is_one_that_kubernetes_reads_whole(file: Path) -> None:
 def test_a_manifest_that_kubernetes_would_refuse_or_misread_is_found(change: dict[str, Any]) -> None:
     document = read_objects()["Deployment", "webhookhub-web"]
     with pytest.raises((AssertionError, msgspec.ValidationError)):
+        check(document | {"spec": document["spec"] | change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"maxReplicaCount": "8"}, {"maxReplicas": 8}, {"triggers": [{"type": "prometheus"}]}, {"scaleTargetRef": {}}],
+)
+def test_autoscaling_that_keda_would_refuse_or_misread_is_found(change: dict[str, Any]) -> None:
+    document = read_objects()["ScaledObject", "webhookhub-deliveries"]
+    with pytest.raises(jsonschema.ValidationError):
         check(document | {"spec": document["spec"] | change})
 
 
