@@ -73,7 +73,8 @@ class ReasonForm(ActionForm):  # type: ignore[misc]  # unfold carries no types
 class AccountAdmin(HubAdmin):
     form = AccountForm
     change_form_outer_before_template = "webhookhub/admin/account_above.html"
-    show_full_result_count = False
+    # By their key, the newest first: by name, all of them would have to be sorted.
+    ordering = ("-id",)
     list_display = ("name", "row_id", "uid", "contact_email", "has_webhooks", "created_at")
     search_fields = ("name", "uid", "contact_email")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from deliveries.models import Delivery
 from subscriptions.builtin_profiles import BUILT_IN_PROFILES
 from subscriptions.models import Profile, Subscription
+from webhookhub.models import Account
 
 # Static files come from the packages; the folder for collected ones need not exist.
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
@@ -198,3 +201,17 @@ def test_a_wrong_value_of_a_profile_is_named_with_what_would_be_right(
     assert field in errors
     assert right in " ".join(errors[field])
     assert not Profile.objects.filter(name__in=["patient", "Patient"]).exists()
+
+
+def test_a_list_counts_so_many_rows_and_no_more(
+    account: Account, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhookhub.admin.hub_admin.MOST_COUNTED", 3)
+    for number in range(5):
+        Account.objects.create(name=f"shop {number}")
+    with CaptureQueriesContext(connection) as queries:
+        page = admin_client.get(reverse("admin:webhookhub_account_changelist"))
+    assert page.context["cl"].result_count == 3
+    counted = [one["sql"] for one in queries if "COUNT(" in one["sql"] and "webhookhub_account" in one["sql"]]
+    assert all("LIMIT 3" in sql for sql in counted)
+    assert counted
