@@ -64,15 +64,11 @@ def fan_out(event_ids: Sequence[UUID]) -> FannedOut:
         for start in range(0, len(deliveries), ROWS_A_STATEMENT):
             _insert(deliveries[start : start + ROWS_A_STATEMENT])
         _finish([event.id for event in events])
-    _ring([delivery.id for delivery in deliveries if delivery.subscription_id not in slow], doorbell.DELIVERIES)
-    _ring([delivery.id for delivery in deliveries if delivery.subscription_id in slow], doorbell.SLOW_DELIVERIES)
+    for is_slow, queue in ((False, doorbell.DELIVERIES), (True, doorbell.SLOW_DELIVERIES)):
+        rung = [delivery.id for delivery in deliveries if (delivery.subscription_id in slow) is is_slow]
+        doorbell.ring(DELIVER_TASK, rung, queue=queue)
     logger.info("fanned out", extra={"events": len(events), "deliveries": len(deliveries)})
     return FannedOut(events=len(events), deliveries=len(deliveries))
-
-
-def _ring(delivery_ids: Sequence[UUID], queue: str) -> None:
-    if delivery_ids:
-        doorbell.ring(DELIVER_TASK, delivery_ids, queue=queue)
 
 
 def _take(rung: Sequence[UUID]) -> list[_Event]:

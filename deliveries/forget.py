@@ -48,8 +48,7 @@ def ring_for_orphans() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ORPHANS)
         orphans = [account_id for (account_id,) in cursor.fetchall()]
-    if orphans:
-        doorbell.ring(FORGET_TASK, orphans, queue=doorbell.MAINTENANCE)
+    doorbell.ring(FORGET_TASK, orphans, queue=doorbell.MAINTENANCE)
 
 
 def _next_events(account_id: UUID, after: UUID) -> list[UUID]:

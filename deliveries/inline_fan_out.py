@@ -80,8 +80,7 @@ class InlineFanOut:
                 "fanned out inline",
                 extra={"deliveries": len(unrung.deliveries), "delivery_ids": logged_ids("delivery", unrung.deliveries)},
             )
-        if unrung.events:
-            doorbell.ring(FAN_OUT_TASK, unrung.events, queue=doorbell.FANOUT)
+        doorbell.ring(FAN_OUT_TASK, unrung.events, queue=doorbell.FANOUT)
         if self._unknown:
             self._learn()
 

@@ -117,8 +117,7 @@ def ring_for_overdue_jobs() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_WAKE_JOBS, {"look_again_seconds": hub_settings().look_again_seconds})
         overdue = [identifier for (identifier,) in cursor.fetchall()]
-    if overdue:
-        doorbell.ring(RUN_JOB_TASK, overdue, queue=doorbell.MAINTENANCE)
+    doorbell.ring(RUN_JOB_TASK, overdue, queue=doorbell.MAINTENANCE)
     return len(overdue)
 
 

@@ -98,5 +98,4 @@ def ring_for(retries: Iterable[NearRetry], *, slow: Set[UUID] = frozenset()) -> 
     for countdown_seconds, group in group_retries(retries).items():
         identifiers = {retry.delivery_id for retry in group}
         for ids, ringing in ((identifiers - slow, doorbell.DELIVERIES), (identifiers & slow, doorbell.SLOW_DELIVERIES)):
-            if ids:
-                doorbell.ring(DELIVER_TASK, sorted(ids), queue=ringing, countdown_seconds=countdown_seconds)
+            doorbell.ring(DELIVER_TASK, sorted(ids), queue=ringing, countdown_seconds=countdown_seconds)

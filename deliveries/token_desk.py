@@ -149,5 +149,5 @@ def _settle(fetched: _Fetched) -> None:
 
 
 def _ring(order: _Order | None) -> None:
-    if order is not None and order.deliveries:
+    if order is not None:
         doorbell.ring(DELIVER_TASK, sorted(order.deliveries), queue=doorbell.DELIVERIES)

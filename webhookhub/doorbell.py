@@ -46,8 +46,13 @@ _quiet_until = 0.0
 
 
 def ring(task: str, ids: Sequence[UUID], *, queue: str, countdown_seconds: float = 0) -> bool:
-    """Ask a worker of `queue` to run `task` on `ids`, at most CHUNK of them a message. False if the broker could not be reached."""
+    """Ask a worker of `queue` to run `task` on `ids`, at most CHUNK of them a message; on none, nobody is asked.
+
+    False if the broker could not be reached.
+    """
     global _quiet_until  # noqa: PLW0603 - one memory of the broker's last failure for the whole process
+    if not ids:
+        return True
     if time.monotonic() < _quiet_until:
         return False
     try:
