@@ -34,6 +34,7 @@ _FATES = {OutcomeCode.DELIVERED.value: Fate.ACCEPTED, OutcomeCode.WORKER_LOST.va
 
 
 def read_step_fates(delivery_ids: Iterable[UUID]) -> dict[UUID, Fate]:
+    """What became of these deliveries since they were released; those that are gone are left out."""
     rows = Delivery.objects.filter(id__in=list(delivery_ids))
     return {
         identifier: _step_fate(status, last_outcome, is_claimed=claimed_at is not None)

@@ -18,7 +18,7 @@ class SeenDoor(Door):
         self._presence = Presence(
             ProcessKind.WEB,
             f"{socket.gethostname()}/{os.getpid()}",
-            waiting_events=lambda: self._group.waiting_events,
+            waiting_events=lambda: self.waiting_events,
         )
 
     def close(self) -> None:

@@ -20,18 +20,25 @@ from deliveries.objections import Objection
 from deliveries.replay import replay
 from deliveries.retry_now import retry_now
 from webhookhub import ids
+from webhookhub.admin.journal import LONGEST_REASON
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deed:
-    """One thing that can be done, in words."""
+class InWords:
+    """One thing that can be done, as people are asked about it."""
 
-    kind: JobKind
     title: str
     done: str
     """As the log has it."""
     help: str
     permission: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deed(InWords):
+    """One thing that can be done to deliveries."""
+
+    kind: JobKind
 
 
 DEEDS = {
@@ -69,24 +76,20 @@ DEEDS = {
 }
 
 
+def _ask_why(help_text: str) -> forms.CharField:
+    return forms.CharField(max_length=LONGEST_REASON, widget=UnfoldAdminTextInputWidget, help_text=help_text)
+
+
 class DeedForm(forms.Form):
     """Why."""
 
-    reason = forms.CharField(
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Kept in the admin's log under your name.",
-    )
+    reason = _ask_why("Kept in the admin's log under your name.")
 
 
 class CancelForm(DeedForm):
     """Why; the receiver's side sees it, too."""
 
-    reason = forms.CharField(
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Kept in the admin's log under your name; its first 32 characters also with each delivery.",
-    )
+    reason = _ask_why("Kept in the admin's log under your name; its first 32 characters also with each delivery.")
 
 
 class MoveExpiryForm(DeedForm):

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from deliveries.admin.deeds import DeedForm
+from deliveries.admin.deeds import DeedForm, InWords
 from deliveries.admin.health import read_health
 from deliveries.admin.letter import write_letter
 from deliveries.objections import Objection
@@ -42,13 +42,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WebhookDeed:
-    """The same in words."""
+class WebhookDeed(InWords):
+    """One thing that can be done to webhooks."""
 
     kind: Kind
-    title: str
-    done: str
-    help: str
     permission: str = CHANGE
     is_for_several: bool = True
 

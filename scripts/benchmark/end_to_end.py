@@ -58,6 +58,7 @@ class Load:
 
 
 def run(bench: Bench, size: int) -> Figures:
+    """Publish one at a time, then as fast as it is delivered: singly, and in batches, whose figures begin with `batch_`."""
     singles = Load(
         title="single events",
         path=EVENT_PATH,

@@ -18,13 +18,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from webhookhub.accounts import delete_account
 from webhookhub.admin.checked import checked
 from webhookhub.admin.hub_admin import HubAdmin, ReadOnlyAdmin
-from webhookhub.admin.journal import note
+from webhookhub.admin.journal import LONGEST_REASON, note
 from webhookhub.api_keys import check_api_key, generate_api_key, revoke_api_key, save_as
 from webhookhub.errors import ApiKeyError
 from webhookhub.models import Account, ApiKey
 from webhookhub.uids import check_uid
-
-LONGEST_REASON = 200
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only

@@ -11,6 +11,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+# Of the reason that is asked for.
+LONGEST_REASON = 200
 # Entries that a page shows.
 NEWEST = 20
 

@@ -71,6 +71,11 @@ class Door:
         else:
             await self._pass_on(scope, receive, send)
 
+    @property
+    def waiting_events(self) -> int:
+        """Those that were accepted and are not recorded yet."""
+        return self._group.waiting_events
+
     def close(self) -> None:
         """Commit and ring what was taken, and let go of the database."""
         self._group.close(CLOSE_TIMEOUT_SECONDS)
